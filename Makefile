@@ -1,0 +1,53 @@
+# demo and test create what they need; every other word is for working on the code.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PHOTOGRAPHS := build/photographs
+
+.PHONY: demo test lint docs bench clean help
+
+help:
+	@echo "make demo   evaluate real models on real ImageNet photographs (installs what it needs into $(VENV))"
+	@echo "make test   run the linters and every test"
+	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make docs   build the documentation into build/docs"
+	@echo "make bench  measure the speed, print the tables of docs/performance.md"
+	@echo "make clean  remove the environment and everything built"
+
+demo: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
+	$(BIN)/python tools/demo.py $(PHOTOGRAPHS)
+
+test: lint $(PHOTOGRAPHS)/.complete
+	TORCHBENCH_TEST_PHOTOGRAPHS=$(abspath $(PHOTOGRAPHS)) $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs-installed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs build/docs
+
+bench: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "torchbench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(wildcard packages/*/pyproject.toml packages/*/setup.py packages/torchbench/src/*/loading/*.c) requirements/dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -e packages/benchrecord -e packages/torchbench -e packages/sotabench -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
+	$(BIN)/python -m pip install --quiet -r requirements/docs.txt
+	touch $@
+
+$(PHOTOGRAPHS)/.complete: requirements/photographs.txt tools/photographs.py | $(VENV)/.installed
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --dest build/wheels -r requirements/photographs.txt
+	$(BIN)/python tools/photographs.py build/wheels $(PHOTOGRAPHS)
+	touch $@

@@ -1,0 +1,18 @@
+"""The platform's errors, by whose fault they are.
+
+SotabenchError
+├── Failed    the repository's: its owner is shown the log
+└── Broken    ours: whoever runs the site is told
+"""
+
+
+class SotabenchError(Exception):
+    """Base of every error that the platform raises on purpose."""
+
+
+class Failed(SotabenchError):
+    """The repository's own code or data made the build impossible."""
+
+
+class Broken(SotabenchError):
+    """The site could not do its part; the repository is not to blame."""
