@@ -1,0 +1,201 @@
+"""The base of every benchmark: `benchmark()` is the whole flow on one screen."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from benchrecord import Predictions, Score, score
+from torchbench import checks
+from torchbench.dataset import Reader, TestSet
+from torchbench.diagnosis import Inputs, diagnose
+from torchbench.environment import reset_peak_memory
+from torchbench.evaluate import Evaluation, Exam, evaluate
+from torchbench.loading import Batches, LoadingOptions, open_batches
+from torchbench.metrics import TopK
+from torchbench.paper import Paper
+from torchbench.predictor import Predictor, evaluating
+from torchbench.record import describe_call, describe_dataset, describe_run, describe_score
+from torchbench.report import RunningAccuracy, result_lines, say
+from torchbench.result import BenchmarkResult, store
+from torchbench.settings import Settings
+from torchbench.utils import default_data_to_device, send_model_to_device
+
+
+class ImageClassification:
+    """One best class of `classes` for each image. A benchmark is a subclass that declares; see the class attributes.
+
+    `dataset` is the torchvision class that users know, `reader` finds its test split on disk, `data_root` is where that
+    is looked for by default; `normalize` and `input_transform` are what a model gets that brings none of its own.
+    """
+
+    task: ClassVar = "Image Classification"
+    name: ClassVar[str]
+    dataset: ClassVar[Any]
+    reader: ClassVar[Reader]
+    classes: ClassVar[int]
+    data_root: ClassVar[str]
+    normalize: ClassVar[Any]
+    input_transform: ClassVar[Any]
+    metrics: ClassVar[tuple[TopK, ...]] = (TopK(1), TopK(5))  # the first one ranks
+    send_data_to_device = staticmethod(default_data_to_device)
+
+    @classmethod
+    def benchmark(  # noqa: PLR0913, PLR0917 - these arguments are public, and users know them
+        cls,
+        model: Any,
+        model_description: str | None = None,
+        input_transform: Any = None,
+        target_transform: Callable[[int], Any] | None = None,
+        model_output_transform: Callable[..., Any] | None = None,
+        send_data_to_device: Callable[..., tuple[Any, Any]] | None = None,
+        device: torch.device | str | None = None,
+        data_root: str | os.PathLike[str] | None = None,
+        num_workers: int | None = None,
+        batch_size: int = 128,
+        pin_memory: bool = False,  # noqa: FBT001, FBT002 - the signature is public
+        num_gpu: int = 1,
+        paper_model_name: str | None = None,
+        paper_arxiv_id: str | None = None,
+        paper_pwc_id: str | None = None,
+        paper_results: Mapping[str, float] | None = None,
+        pytorch_hub_url: str | None = None,
+    ) -> BenchmarkResult:
+        """Evaluate a model on the test split, report the result, and write a record where one is asked for.
+
+        Args:
+            model: an `nn.Module`, or any object whose `forward` or call maps a batch to predictions `(B, classes)`,
+                logits or probabilities.
+            model_description: free text for the record.
+            input_transform: from a PIL image in RGB to a tensor; default: the benchmark's own.
+            target_transform: renumbers the classes; must map them one to one onto themselves.
+            model_output_transform: called as `(output, target, model=model)`, or `(output, target)`; returns the
+                predictions.
+            send_data_to_device: called as `(input, target, device=device)`; returns both.
+            device: default: the accelerator that is there, else the processor.
+            data_root: folder of the data; default: SOTABENCH_DATA_ROOT, else the benchmark's `data_root`.
+            num_workers: threads or processes that load images; default: one a usable core.
+            batch_size: images at once; halved by itself when memory runs out.
+            pin_memory: load into page-locked memory, which accelerators copy faster from.
+            num_gpu: GPUs to spread each batch over (not run by our own tests, which have no GPU).
+            paper_model_name: the model's name in its paper.
+            paper_arxiv_id: the paper on arXiv, such as `1611.05431`.
+            paper_pwc_id: the paper's slug on Papers With Code.
+            paper_results: what the paper reports, `{"Top 1 Accuracy": 0.543, "Top 5 Accuracy": 0.654}`.
+            pytorch_hub_url: the model's name on PyTorch Hub.
+
+        Raises:
+            ArgumentError: an argument cannot work; says what was expected.
+            DataError: no data, or broken data; names the files.
+            OutputError: the model's output has the wrong form; says how to change it.
+            OutOfMemory: a single image does not fit.
+        """
+        settings = Settings.from_environment()
+        paper = Paper(paper_model_name, paper_arxiv_id, paper_pwc_id, paper_results, pytorch_hub_url)
+        transform = cls.input_transform if input_transform is None else input_transform
+        send = cls.send_data_to_device if send_data_to_device is None else send_data_to_device
+        workers = usable_cores() if num_workers is None else num_workers
+        checks.check_model(model)
+        checks.check_numbers(batch_size=batch_size, num_workers=workers, num_gpu=num_gpu)
+        checks.check_hooks(model_output_transform=model_output_transform, send_data_to_device=send)
+        target_map = checks.class_map(target_transform, cls.classes)
+        problems = paper.problems([metric.name for metric in cls.metrics])
+        record = describe_call(cls, paper, model_description, target_map, settings)
+        if settings.check:
+            checks.refuse(problems)
+        if settings.check == "params":
+            return finish(record, problems, settings)
+
+        placed, device = send_model_to_device(model, *cls.placement(num_gpu, device, settings))
+        test_set = cls.find_data(data_root, settings)
+        predictor = Predictor(placed, device, cls.classes, send, model_output_transform, say)
+        options = LoadingOptions(
+            batch_size=batch_size,
+            num_workers=workers,
+            pin_memory=pin_memory,
+            device=device if send_data_to_device is None else None,
+            cache=settings.cache,
+            fingerprint=test_set.fingerprint,
+        )
+        exam = exam_of(test_set, target_map, cls.classes)
+        with evaluating(placed), open_batches(test_set.images, transform, options) as batches:
+            evaluation = run(predictor, batches, exam, settings)
+            record |= describe_run(model, transform, predictor, evaluation, batches)
+            record["dataset"] = describe_dataset(test_set, sealed=settings.sealed)
+            notes = [*problems, *nonfinite_note(evaluation.predictions)]
+            if not (settings.sealed or settings.check):
+                scored = cls.score(evaluation.predictions, test_set, target_map)
+                record |= describe_score(scored, paper)
+                notes += diagnose(scored, evaluation, exam, predictor, Inputs(test_set.images, transform))
+        return finish(record, notes, settings, evaluation.predictions)
+
+    @classmethod
+    def find_data(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> TestSet:
+        """The test split at the place that the call, the environment or the benchmark names, in this order.
+
+        On a platform the environment goes first.
+        """
+        asked = None if data_root is None else Path(data_root)
+        root = (settings.data_root if settings.server else asked or settings.data_root) or Path(cls.data_root)
+        say(f"{cls.name}: looking for the test split at {root}")
+        test_set = cls.reader.find(root.expanduser(), remember=settings.remember)
+        say(f"{cls.name}: {len(test_set.ids):,} images, {test_set.layout}", *test_set.assumptions)
+        return test_set
+
+    @classmethod
+    def placement(
+        cls, num_gpu: int, device: torch.device | str | None, settings: Settings
+    ) -> tuple[int, torch.device | str | None]:
+        """Number of GPUs and device: the caller's, or the platform's with a line that says so."""
+        if not settings.server:
+            return num_gpu, device
+        say("SOTABENCH_SERVER is set: data_root, device and num_gpu are the platform's")
+        return 1, None
+
+    @classmethod
+    def score(cls, predictions: Predictions, test_set: TestSet, target_map: Sequence[int] | None) -> Score:
+        """Integer counts of right answers for the benchmark's metrics."""
+        labels = dict(zip(test_set.ids, test_set.labels.tolist(), strict=True))
+        return score(predictions, labels, target_map=target_map, top=[metric.k for metric in cls.metrics])
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int) -> Exam:
+    """The questions of a test set; the targets are numbered as the model's hooks expect them."""
+    targets = torch.from_numpy(test_set.labels.astype(np.int64))
+    return Exam(test_set.ids, targets if target_map is None else torch.tensor(target_map)[targets], classes)
+
+
+def run(predictor: Predictor, batches: Batches, exam: Exam, settings: Settings) -> Evaluation:
+    """One pass over the test set, or over its first batch when only checking, with its progress on the terminal."""
+    reset_peak_memory(predictor.device)
+    known = None if settings.sealed else exam.targets.numpy()
+    with RunningAccuracy(len(exam.ids), known) as progress:
+        return evaluate(predictor, islice(batches, 1) if settings.check else batches, exam, progress)
+
+
+def nonfinite_note(predictions: Predictions) -> list[str]:
+    """A sentence where the model gave outputs that cannot be ranked."""
+    if not predictions.nonfinite:
+        return []
+    return [
+        f"{predictions.nonfinite:,} of {len(predictions):,} images gave NaN or infinite outputs; they count as wrong"
+    ]
+
+
+def finish(
+    record: dict[str, Any], notes: Sequence[str], settings: Settings, predictions: Predictions | None = None
+) -> BenchmarkResult:
+    """Keep the record where one is asked for, show the report, hand the result back."""
+    stored = settings.store and store(record, predictions, settings.store)
+    result = BenchmarkResult(stored or record, tuple(notes), settings.store, predictions)
+    say(*result_lines(result))
+    return result

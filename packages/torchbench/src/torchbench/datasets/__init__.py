@@ -1,0 +1,1 @@
+"""Where existing files look for download helpers."""

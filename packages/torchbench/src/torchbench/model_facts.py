@@ -1,0 +1,85 @@
+"""What can be said about a model without its answers: size, operations, number format, a digest of its weights."""
+
+import copy
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+_COUNTER = "torch.utils.flop_counter (matrix products, convolutions and attention)"
+# What a model's own forward may raise when it is asked to run on one image, on a copy, under a counter.
+_FORWARD_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Declared facts of a model; None where nothing was measured."""
+
+    parameters: int | None = None
+    dtype: str | None = None
+    digest: str | None = None
+    macs: int | None = None
+    macs_counter: str | None = None
+    macs_note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts that there are, as plain values."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def describe_model(model: Any, example: Any) -> ModelFacts:
+    """The facts of `model`; `example` is one image as the model was given it, or None.
+
+    An object that is no `nn.Module` has no parameters that could be seen, so nothing is claimed about it.
+    """
+    if not isinstance(model, torch.nn.Module):
+        return ModelFacts(macs_note="not an nn.Module, so nothing was counted")
+    macs, note = count_macs(model, example)
+    dtypes = sorted({str(parameter.dtype).removeprefix("torch.") for parameter in model.parameters()})
+    return ModelFacts(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        dtype="+".join(dtypes) or None,
+        digest=digest_of_weights(model),
+        macs=macs,
+        macs_counter=_COUNTER if macs is not None else None,
+        macs_note=note,
+    )
+
+
+def digest_of_weights(model: torch.nn.Module) -> str:
+    """SHA-256 over all parameters and buffers: name, dtype, shape and bytes of each, in the order of their names."""
+    digest = hashlib.sha256()
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        if tensor.is_quantized:
+            tensor = tensor.int_repr()
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | None]:
+    """Multiply-accumulate operations for one image, or None and the reason why they could not be counted.
+
+    One multiplication with its addition is one MAC, half of what the counter calls a FLOP. The forward pass runs on a
+    copy that shares the weights, so whatever the model counts or remembers stays as it was.
+    """
+    if not isinstance(example, torch.Tensor):
+        return None, "the model's input is not a single tensor"
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused attention layer would be counted as nothing
+    counter = FlopCounterMode(display=False)
+    try:
+        duplicate = copy.deepcopy(getattr(model, "_orig_mod", model), shared)  # a compiled module keeps the original
+        with torch.no_grad(), counter:
+            duplicate.eval()(example)
+    except _FORWARD_ERRORS as error:
+        return None, f"could not be counted: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    total = counter.get_total_flops()
+    return (total // 2, None) if total else (None, "no operation that the counter knows")

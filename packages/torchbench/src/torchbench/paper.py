@@ -1,0 +1,41 @@
+"""What the caller says of the paper, and how a result stands beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torchbench.checks import paper_problems
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The model's name in its paper and where that paper is; every part may be missing."""
+
+    model_name: str | None = None
+    arxiv_id: str | None = None
+    pwc_id: str | None = None
+    results: Mapping[str, float] | None = None
+    pytorch_hub_id: str | None = None
+
+    def problems(self, metrics: Sequence[str]) -> list[str]:
+        """What a reader of the record would stumble over, a sentence each."""
+        return paper_problems(self.arxiv_id, self.results, metrics)
+
+    def beside(self, results: Mapping[str, float]) -> dict[str, dict[str, float]]:
+        """The paper's figure and measured minus paper for each metric that has both; fractions."""
+        given = self.results if isinstance(self.results, Mapping) else {}
+        return {
+            name: {"paper": given[name], "difference": measured - given[name]}
+            for name, measured in results.items()
+            if isinstance(given.get(name), int | float)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys that records carry."""
+        return {
+            "model": self.model_name,
+            "arxiv_id": self.arxiv_id,
+            "pwc_id": self.pwc_id,
+            "paper_results": dict(self.results) if isinstance(self.results, Mapping) else None,
+            "pytorch_hub_id": self.pytorch_hub_id,
+        }

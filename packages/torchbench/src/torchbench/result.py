@@ -1,0 +1,94 @@
+"""What benchmark() gives back: the numbers, and the record that carries them to others."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchrecord import Predictions, append_record, write_predictions
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """One model on one benchmark. Fractions between 0 and 1 throughout; percent is for screens.
+
+    `results` is empty where nothing was scored here: in a sealed run, and when only checking.
+    """
+
+    record: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    stored: Path | None = None
+    predictions: Predictions | None = field(default=None, repr=False)
+
+    @property
+    def model(self) -> str | None:
+        """The model's name in its paper."""
+        return self.record["model"]  # type: ignore[no-any-return]
+
+    @property
+    def task(self) -> str:
+        """Such as `Image Classification`."""
+        return self.record["task"]  # type: ignore[no-any-return]
+
+    @property
+    def dataset(self) -> str:
+        """Such as `ImageNet`."""
+        return self.record["dataset_name"]  # type: ignore[no-any-return]
+
+    @property
+    def results(self) -> dict[str, float]:
+        """Metric name to fraction, `{"Top 1 Accuracy": 0.79312, "Top 5 Accuracy": 0.94526}`."""
+        return dict(self.record["results"])
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Metric name to its 95 % Wilson interval."""
+        return {name: (low, high) for name, (low, high) in self.record["intervals"].items()}
+
+    @property
+    def paper(self) -> dict[str, dict[str, float]]:
+        """Metric name to the paper's figure as it was given and the difference, measured minus paper."""
+        return dict(self.record["paper"])
+
+    @property
+    def speed_mem_metrics(self) -> dict[str, float]:
+        """Speed and memory under the names that the predecessor used; only what was measured."""
+        speed = self.record["speed"]
+        if not speed:
+            return {}
+        memory = speed.get("memory", {})
+        named = {
+            "Tasks / Evaluation Time": speed["samples_per_second"],
+            "Tasks": self.record["samples"],
+            "Evaluation Time": sum(speed["seconds"].values()),
+            "Max Memory Allocated (Total)": memory.get("cuda_bytes"),
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def run_hash(self) -> str | None:
+        """SHA-256 of the first batch's outputs; tells runs apart, proves nothing."""
+        return self.record["run_hash"]  # type: ignore[no-any-return]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as it is written, a copy."""
+        return dict(self.record)
+
+
+def store(record: Mapping[str, Any], predictions: Predictions | None, path: Path) -> dict[str, Any]:
+    """Write the predictions beside `path` and append the record, which then names them, to `path`.
+
+    The predictions' name carries their own digest, so that runs which share a file never overwrite each other.
+    """
+    stored = dict(record)
+    if predictions is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = write_predictions(path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npz"), predictions)
+        words = re.sub(r"[^A-Za-z0-9.]+", "-", record["model"] or record["dataset_name"]).strip("-.")[:60]
+        name = f"{path.stem}-{words or 'model'}-{written.sha256[:12]}.npz"
+        path.with_name(written.name).replace(path.with_name(name))
+        stored["predictions"] = {"name": name, "size": written.size, "sha256": written.sha256}
+    append_record(path, stored)
+    return stored

@@ -1,0 +1,67 @@
+"""What the environment says about this run; the only place that reads it.
+
+| variable                  | meaning                                                                              |
+|---------------------------|--------------------------------------------------------------------------------------|
+| SOTABENCH_SERVER          | `true`: a platform runs this, so data, device and number of GPUs are the platform's   |
+| SOTABENCH_DATA_ROOT       | where the data are, unless the call itself says so                                   |
+| SOTABENCH_SEALED          | `1`: the labels here are decoys, the platform scores the predictions                  |
+| SOTABENCH_STORE_FILENAME  | the JSON file that the records are appended to                                        |
+| SOTABENCH_CHECK           | `params`: look at the arguments only; `full`: run one batch                           |
+| SOTABENCH_CACHE_DIR       | folder of the prepared cache                                                         |
+| XDG_CACHE_HOME            | below it, what was learnt about data sets is remembered (else `~/.cache`)             |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torchbench.errors import ArgumentError
+
+Check = Literal["full", "params"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One reading of the environment."""
+
+    server: bool = False
+    data_root: Path | None = None
+    sealed: bool = False
+    store: Path | None = None
+    check: Check | None = None
+    cache: Path | None = None
+    remember: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; raises ArgumentError on a value that means nothing."""
+        return cls(
+            server=_flag(environ, "SOTABENCH_SERVER"),
+            data_root=_path(environ, "SOTABENCH_DATA_ROOT"),
+            sealed=_flag(environ, "SOTABENCH_SEALED"),
+            store=_path(environ, "SOTABENCH_STORE_FILENAME"),
+            check=_check(environ.get("SOTABENCH_CHECK", "")),
+            cache=_path(environ, "SOTABENCH_CACHE_DIR"),
+            remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
+        )
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name, "").strip().lower()
+    if value not in {"", "0", "1", "false", "true"}:
+        raise ArgumentError(f"expected {name} to be true, false, 1 or 0, got {value!r}")
+    return value in {"1", "true"}
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]).expanduser() if environ.get(name) else None
+
+
+def _check(value: str) -> Check | None:
+    if value in {"full", "params"}:
+        return value  # type: ignore[return-value]  # mypy does not narrow a str by membership
+    if value:
+        raise ArgumentError(f"expected SOTABENCH_CHECK to be 'full' or 'params', got {value!r}")
+    return None
