@@ -1,0 +1,260 @@
+"""What a model predicted: for every image its five best classes and their log-probabilities.
+
+`PredictionsBuilder` takes a model's outputs batch by batch and keeps a few numbers an image, so a run's memory does not
+grow with the number of classes. Every number belongs to one row, so the batch size changes none of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchrecord.errors import InvalidPredictions
+
+TOP = 5
+MAX_CLASSES = 32_767
+"""Classes are kept as int16."""
+MAX_ID_LENGTH = 255
+"""Characters in an image's id."""
+PROBABILITY_TOLERANCE = 0.01
+"""How far a row of probabilities may be from summing to 1: twenty roundings of float16, five of bfloat16."""
+LOG_PROBABILITY_TOLERANCE = 1e-4
+"""How far above 0 a log-probability that another program rounded may be."""
+
+Kind = Literal["logits", "probabilities"]
+Floats = NDArray[np.floating[Any]]
+
+_BLOCK_VALUES = 1 << 17  # half a megabyte of float32: five passes over it stay in the second-level cache
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The predictions of one model for `N` images; a value that breaks a rule below cannot be built.
+
+    - `ids`: unique, printable, 1 to 255 characters each.
+    - `classes (N, 5)` int16, best first, equal outputs by ascending class. -1 fills up when there are fewer than five
+      classes, and fills the row of an image whose outputs were not all finite: that image counts as wrong.
+    - `log_probabilities (N, 5)` float32, never increasing along a row; -inf where the class is -1.
+    - `log_sum_exp (N,)` float32, of the outputs as the model gave them; NaN where they were not all finite.
+
+    Raises InvalidPredictions.
+    """
+
+    ids: tuple[str, ...]
+    classes: NDArray[np.int16]
+    log_probabilities: NDArray[np.float32]
+    log_sum_exp: NDArray[np.float32]
+    kind: Kind
+    number_of_classes: int
+
+    def __post_init__(self) -> None:
+        check_number_of_classes(self.number_of_classes)
+        if self.kind not in get_args(Kind):
+            raise InvalidPredictions(f"expected the kind 'logits' or 'probabilities', found {self.kind!r}")
+        _check_ids(self.ids)
+        _check_array("classes", self.classes, np.int16, (len(self.ids), TOP))
+        _check_array("log_probabilities", self.log_probabilities, np.float32, (len(self.ids), TOP))
+        _check_array("log_sum_exp", self.log_sum_exp, np.float32, (len(self.ids),))
+        _check_classes(self)
+        _check_log_probabilities(self)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.ids)
+
+    @property
+    def nonfinite(self) -> int:
+        """Images with a NaN or infinite output; each counts as wrong."""
+        return int(np.count_nonzero(self.classes[:, 0] < 0))
+
+
+class PredictionsBuilder:
+    """Collects the outputs of a model, batch by batch, into `Predictions`.
+
+    Whether the outputs are probabilities is decided over all images: they are when in every row without NaN or infinity
+    no value is negative and the values sum to 1 within `PROBABILITY_TOLERANCE`.
+    """
+
+    def __init__(self, classes: int) -> None:
+        check_number_of_classes(classes)
+        self.number_of_classes = classes
+        self._ids: list[str] = []
+        self._ranked: list[_Ranked] = []
+        self._probabilities = True
+
+    def add(self, ids: Sequence[str], outputs: NDArray[Any]) -> NDArray[np.int16]:
+        """Take the outputs `(B, classes)` of `B` images; returns their best classes `(B, 5)`, as in `Predictions`.
+
+        float16 is widened to float32, float64 is ranked as it is, integers are ranked as float64.
+        Raises InvalidPredictions when shape, dtype or an id is wrong; then nothing was added.
+        """
+        self._check_outputs(ids, outputs)
+        for name in ids:
+            _check_id(name)
+        rows = max(1, _BLOCK_VALUES // self.number_of_classes)
+        dtype = _working_dtype(outputs.dtype)
+        ranked = [_empty()]
+        for start in range(0, len(ids), rows):
+            block = np.array(outputs[start : start + rows], dtype=dtype, order="C", copy=True)
+            with np.errstate(all="ignore"):  # rows with NaN or infinity are computed and then thrown away
+                self._probabilities = self._probabilities and _could_be_probabilities(block)
+                ranked.append(_rank(block))
+        self._ids.extend(ids)
+        self._ranked.append(_concatenate(ranked))
+        return self._ranked[-1].classes
+
+    def finish(self) -> Predictions:
+        """Everything added so far, in the order in which it was added. Raises InvalidPredictions for an id twice."""
+        classes, outputs, log_rest = _concatenate([_empty(), *self._ranked])
+        nonfinite = classes[:, 0] < 0
+        probabilities = self._probabilities and not nonfinite.all()
+        with np.errstate(all="ignore"):  # the rows and places that hold no class are overwritten below
+            best = outputs[:, :1]
+            exact = np.log(outputs) if probabilities else (outputs - best) - log_rest[:, None]
+            log_probabilities = np.minimum(exact, 0).astype(np.float32)
+            log_sum_exp = (best[:, 0] + log_rest).astype(np.float32)
+        log_probabilities[classes < 0] = -np.inf
+        log_sum_exp[nonfinite] = np.nan
+        # A logarithm may be wrong in its last bit, which must not turn two neighbours round.
+        np.minimum.accumulate(log_probabilities, axis=1, out=log_probabilities)
+        for array in (classes, log_probabilities, log_sum_exp):
+            array.setflags(write=False)
+        kind: Kind = "probabilities" if probabilities else "logits"
+        return Predictions(tuple(self._ids), classes, log_probabilities, log_sum_exp, kind, self.number_of_classes)
+
+    def _check_outputs(self, ids: Sequence[str], outputs: NDArray[Any]) -> None:
+        if not isinstance(outputs, np.ndarray):
+            raise InvalidPredictions(
+                f"expected outputs as a numpy array, got {type(outputs).__name__}; "
+                "convert them first, a tensor by .detach().cpu().numpy()"
+            )
+        expected = (len(ids), self.number_of_classes)
+        if outputs.shape != expected:
+            raise InvalidPredictions(f"expected outputs of shape {expected}, one row an id, got {outputs.shape}")
+        floats = outputs.dtype.kind == "f" and outputs.dtype.itemsize <= 8
+        if not floats and outputs.dtype.kind not in "iu":
+            raise InvalidPredictions(f"expected outputs as float16, float32, float64 or integers, got {outputs.dtype}")
+
+
+class _Ranked(NamedTuple):
+    """Per image: best classes `(B, 5)`, their outputs `(B, 5)`, and log-sum-exp less the best output `(B,)`."""
+
+    classes: NDArray[np.int16]
+    outputs: NDArray[np.float64]
+    log_rest: NDArray[np.float64]
+
+
+def _empty() -> _Ranked:
+    return _Ranked(np.empty((0, TOP), np.int16), np.empty((0, TOP)), np.empty(0))
+
+
+def _concatenate(ranked: Sequence[_Ranked]) -> _Ranked:
+    return _Ranked(*(np.concatenate(parts) for parts in zip(*ranked, strict=True)))
+
+
+def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[np.floating[Any]]:
+    return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
+
+
+def _could_be_probabilities(block: Floats) -> bool:
+    """Whether every finite row is non-negative and sums to 1; one row that does not settles it for all."""
+    lowest, total = block.min(axis=1), block.sum(axis=1)
+    finite = np.isfinite(lowest) & np.isfinite(block.max(axis=1))
+    fits = (lowest >= 0) & (np.abs(total - 1) <= PROBABILITY_TOLERANCE)
+    return bool(fits[finite].all())
+
+
+def _rank(block: Floats) -> _Ranked:
+    """Rank the rows of `block (B, C)`, which is overwritten.
+
+    argmax gives the first of equal maxima, so the lowest class wins a tie; five of them with the winner taken out are
+    exact, which a partial sort is not.
+    """
+    rows = np.arange(len(block))
+    classes = np.full((len(block), TOP), -1, np.int16)
+    outputs = np.full((len(block), TOP), -np.inf)
+    finite = np.isfinite(block.min(axis=1))
+    for place in range(min(TOP, block.shape[1])):
+        best = block.argmax(axis=1)
+        classes[:, place] = best
+        outputs[:, place] = block[rows, best]
+        block[rows, best] = -np.inf
+    finite &= np.isfinite(outputs[:, 0])
+    classes[~finite] = -1
+    return _Ranked(classes, outputs, _log_rest(block, outputs))
+
+
+def _log_rest(block: Floats, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(sum(exp(output - best))): never below 0, whatever the outputs' size.
+
+    `block` has lost the best classes (they are -inf there); their part is added in double precision.
+    """
+    np.subtract(block, outputs[:, :1].astype(block.dtype), out=block)
+    np.exp(block, out=block)
+    others = np.exp(outputs[:, 1:] - outputs[:, :1]).sum(axis=1)
+    return np.asarray(np.log1p(block.sum(axis=1).astype(np.float64) + others), dtype=np.float64)
+
+
+def check_number_of_classes(classes: int) -> None:
+    """Raise InvalidPredictions unless int16 can hold the classes."""
+    if not 1 <= classes <= MAX_CLASSES:
+        raise InvalidPredictions(f"expected 1 to {MAX_CLASSES} classes, found {classes}")
+
+
+def _check_id(name: str) -> None:
+    if not isinstance(name, str):
+        raise InvalidPredictions(f"expected an image's id as text, found {type(name).__name__}")
+    if not 1 <= len(name) <= MAX_ID_LENGTH or not name.isprintable():
+        found = f"{name[:40]!r} ({len(name)} characters)"
+        raise InvalidPredictions(f"expected image ids of 1 to {MAX_ID_LENGTH} printable characters, found {found}")
+
+
+def _check_ids(ids: tuple[str, ...]) -> None:
+    for name in ids:
+        _check_id(name)
+    if len(set(ids)) == len(ids):
+        return
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    raise InvalidPredictions(f"expected every image once, found {len(twice)} ids more than once: {twice[:3]}")
+
+
+def _check_array(name: str, array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        expected = f"{np.dtype(dtype)} of shape {shape}"
+        raise InvalidPredictions(f"expected {name} as {expected}, found {array.dtype} of shape {array.shape}")
+
+
+def _check_classes(predictions: Predictions) -> None:
+    classes, known = predictions.classes, predictions.number_of_classes
+    _demand((classes >= -1) & (classes < known), classes, f"classes of -1 to {known - 1}")
+    given = min(TOP, known)
+    filled = classes[:, :given] >= 0
+    _demand(filled == filled[:, :1], classes, f"{given} classes an image, or -1 for all of them")
+    _demand(classes[:, given:] < 0, classes, f"-1 after the {given} classes that there are")
+    ordered = np.sort(classes[:, :given], axis=1)
+    _demand((ordered[:, 1:] > ordered[:, :-1]) | (ordered[:, 1:] < 0), classes, "every class once an image")
+
+
+def _check_log_probabilities(predictions: Predictions) -> None:
+    found, missing = predictions.log_probabilities, predictions.classes < 0
+    _demand(found <= LOG_PROBABILITY_TOLERANCE, found, "log-probabilities of at most 0 and none of them NaN")
+    _demand(found[:, 1:] <= found[:, :-1], found, "log-probabilities in descending order")
+    _demand(~missing | (found == -np.inf), found, "the log-probability -inf where the class is -1")
+    _demand(
+        np.isnan(predictions.log_sum_exp) == missing[:, 0],
+        predictions.log_sum_exp,
+        "the log-sum-exp NaN where the classes are -1, and nowhere else",
+    )
+
+
+def _demand(holds: NDArray[np.bool_], found: NDArray[Any], expected: str) -> None:
+    """Raise InvalidPredictions that shows the first row of `found` where `holds` is not true everywhere."""
+    wrong = np.flatnonzero(~holds.reshape(len(found), -1).all(axis=1)) if found.size else found
+    if len(wrong):
+        row = int(wrong[0])
+        raise InvalidPredictions(
+            f"expected {expected}; row {row} (and {len(wrong) - 1} more) has {found[row].tolist()}"
+        )
