@@ -2,5 +2,22 @@
 
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
+from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
+from benchrecord.scoring import Score, score, top_k_correct
+from benchrecord.statistics import wilson_interval
 
-__all__ = ["TOP", "BenchRecordError", "InvalidPredictions", "InvalidRecord", "Predictions", "PredictionsBuilder"]
+__all__ = [
+    "TOP",
+    "BenchRecordError",
+    "InvalidPredictions",
+    "InvalidRecord",
+    "Predictions",
+    "PredictionsBuilder",
+    "PredictionsFile",
+    "Score",
+    "read_predictions",
+    "score",
+    "top_k_correct",
+    "wilson_interval",
+    "write_predictions",
+]
