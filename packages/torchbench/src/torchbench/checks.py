@@ -159,6 +159,6 @@ def paper_problems(arxiv_id: object, results: object, metrics: Sequence[str]) ->
         if name not in metrics:
             problems.append(f"paper_results has {name!r}; this benchmark's metrics are {names}")
         elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            hint = f"; did you mean {value / 100}?" if isinstance(value, int | float) and 1 < value <= 100 else ""
+            hint = f"; did you mean {value / 100:.6g}?" if isinstance(value, int | float) and 1 < value <= 100 else ""
             problems.append(f"expected paper_results[{name!r}] to be a fraction between 0 and 1, got {value!r}{hint}")
     return problems

@@ -66,7 +66,7 @@ def class_order_hints(best: Labels, labels: Labels, classes: int) -> list[str]:
         "the outputs begin with a class more than they should (a background class at index 0?)": best - 1,
         "the outputs lack their first class": best + 1,
         "the classes are in the order of their numbers as text ('0', '1', '10', '100', ...), as folders sort":
-            as_text[best.clip(0)],
+            as_text[best.clip(0, classes - 1)],
     }  # fmt: skip
     hints = [
         f"Top 1 would be {share:.1%} if {mistake}; renumber with target_transform or model_output_transform"
@@ -87,7 +87,7 @@ def _any_order(best: Labels, labels: Labels, classes: int) -> list[str]:
     if len(labels) < 5 * len(present):
         return []
     confusion = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(confusion, (labels, best.clip(0)), 1)
+    np.add.at(confusion, (labels, best.clip(0, classes - 1)), 1)
     favourites = confusion[present].argmax(axis=1)
     share = float(confusion[present].max(axis=1).sum() / len(labels))
     if share < 0.3 or len(set(favourites.tolist())) < len(present) / 2:
