@@ -1,0 +1,46 @@
+"""What a benchmark gets from a reader: the images of a test set, their labels, and what was assumed on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The images and labels that one run evaluates, in evaluation order, every file read and whole.
+
+    `assumptions` are sentences for the user. `fingerprint` is a SHA-256 in hexadecimal over the contents of the
+    images alone: neither names, nor layout, nor order, nor labels change it.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest takes a class whose name begins with Test for tests
+
+    images: Sequence[Image.Image]
+    ids: tuple[str, ...]
+    labels: Labels  # (N,), 0 ... classes - 1
+    name: str
+    version: str
+    complete: bool
+    size: int
+    layout: str
+    assumptions: tuple[str, ...]
+    fingerprint: str
+
+
+class Reader(Protocol):
+    """Finds one test set on disk; a benchmark names its reader, and no other code knows the layout."""
+
+    def find(self, root: Path, *, remember: Path | None) -> TestSet:
+        """The test set at `root`; what was read once is remembered in the folder `remember` (None: nowhere).
+
+        Raises DataNotFound when nothing usable is there, DataError when it cannot be used as it is, and BrokenImage,
+        naming the files, when some of them are not whole images.
+        """
+        ...
