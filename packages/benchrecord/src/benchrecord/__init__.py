@@ -3,10 +3,12 @@
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
+from benchrecord.record import FORMAT, append_record, printable, read_records, validate_record
 from benchrecord.scoring import Score, score, top_k_correct
 from benchrecord.statistics import wilson_interval
 
 __all__ = [
+    "FORMAT",
     "TOP",
     "BenchRecordError",
     "InvalidPredictions",
@@ -15,9 +17,13 @@ __all__ = [
     "PredictionsBuilder",
     "PredictionsFile",
     "Score",
+    "append_record",
+    "printable",
     "read_predictions",
+    "read_records",
     "score",
     "top_k_correct",
+    "validate_record",
     "wilson_interval",
     "write_predictions",
 ]

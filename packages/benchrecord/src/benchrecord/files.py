@@ -28,11 +28,12 @@ _KINDS = {
 }
 
 
-def read_strangers_file(path: Path, *, limit: int, error: type[BenchRecordError]) -> bytes:
+def read_strangers_file(path: Path, *, limit: int, error: type[BenchRecordError], hard_links: bool = False) -> bytes:
     """The bytes of a file whose writer is not trusted; opened once, so what was checked is what is read.
 
-    Raises `error` when it is missing or unreadable, is a link or not a regular file, has a second name (a hard link),
-    is larger than `limit` bytes, holes included, or changes meanwhile. Trouble of this machine stays an OSError.
+    Raises `error` when it is missing or unreadable, is a link or not a regular file, has a second name (unless
+    `hard_links`), is larger than `limit` bytes, holes included, or changes meanwhile.
+    Trouble of this machine stays an OSError.
     """
     try:
         # Opening a device can have effects, so the kind is looked at first; the opened file is looked at again.
@@ -45,7 +46,7 @@ def read_strangers_file(path: Path, *, limit: int, error: type[BenchRecordError]
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())
         _check_regular(facts, path, error)
-        if facts.st_nlink != 1:
+        if facts.st_nlink != 1 and not hard_links:
             raise error(f"expected {str(path)!r} to have one name, found {facts.st_nlink} hard links to it")
         if facts.st_size > limit:
             raise error(f"expected at most {limit} bytes in {str(path)!r}, found {facts.st_size}")

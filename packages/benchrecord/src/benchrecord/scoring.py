@@ -101,8 +101,10 @@ def _some(names: Iterable[str]) -> str:
 
 def _bijection(target_map: Sequence[int], classes: int) -> NDArray[np.int64]:
     """The map as an array, once it is known to give every class to exactly one class."""
-    whole = all(isinstance(target, int | np.integer) and not isinstance(target, bool) for target in target_map)
-    if not whole or len(target_map) != classes or set(target_map) != set(range(classes)):
+    expected = f"a target_map that gives each of {classes} classes to one class"
+    if not all(isinstance(target, int | np.integer) and not isinstance(target, bool) for target in target_map):
+        raise InvalidRecord(f"expected {expected}, found entries that are not integers")
+    if len(target_map) != classes or set(target_map) != set(range(classes)):
         found = f"{len(target_map)} entries, {len(set(target_map))} different"
-        raise InvalidRecord(f"expected a target_map that gives each of {classes} classes to one class, found {found}")
+        raise InvalidRecord(f"expected {expected} (a bijection), found {found}")
     return np.array(target_map, dtype=np.int64)
