@@ -1,0 +1,150 @@
+/* Resize and crop in one: a window of an RGB image in, the pixels of a crop of the resized image out. */
+#ifndef TORCHBENCH_RESAMPLE_KERNEL_H
+#define TORCHBENCH_RESAMPLE_KERNEL_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "_resample_coefficients.h"
+
+#define NAME(name) name##_scalar
+#define TARGET
+#include "_resample_passes.h"
+#undef NAME
+#undef TARGET
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define VECTORS
+#define NAME(name) name##_vector
+#define TARGET __attribute__((target("avx2")))
+#include "_resample_passes.h"
+#undef NAME
+#undef TARGET
+#define VECTOR_NAME "AVX2"
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define VECTORS
+#define NAME(name) name##_vector
+#define TARGET
+#include "_resample_passes.h"
+#undef NAME
+#undef TARGET
+#define VECTOR_NAME "NEON"
+#endif
+
+typedef void (*Horizontal)(const uint8_t *, size_t, int, int, const Axis *, int, uint8_t *, size_t);
+typedef void (*Vertical)(const uint8_t *, size_t, size_t, const Axis *, int, uint8_t *, size_t);
+
+typedef struct {
+    const char *name;
+    Horizontal horizontal;
+    Vertical vertical;
+} Passes;
+
+static const Passes scalar_passes = {"scalar", horizontal_scalar, vertical_scalar};
+#ifdef VECTORS
+static const Passes vector_passes = {VECTOR_NAME, horizontal_vector, vertical_vector};
+#endif
+
+/* The fastest passes that this processor runs. */
+static const Passes *best_passes(void) {
+#if defined(VECTORS) && defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") ? &vector_passes : &scalar_passes;
+#elif defined(VECTORS)
+    return &vector_passes;
+#else
+    return &scalar_passes;
+#endif
+}
+
+typedef struct {
+    const uint8_t *pixels; /* window of the source, rows `stride` bytes apart */
+    size_t stride;
+    int left, top, width, height; /* the window in the source */
+    int full_width, full_height;  /* the source */
+} Source;
+
+typedef struct {
+    int resized_width, resized_height;
+    int left, top, width, height; /* the crop in the resized image */
+    int filter;
+    int vertical_first;
+} Crop;
+
+typedef struct {
+    int left, top, right, bottom;
+} Window;
+
+/* Source pixels that the crop is computed from. */
+static Window source_window(int full_width, int full_height, const Crop *crop) {
+    Window window = {crop->left, crop->top, crop->left + crop->width, crop->top + crop->height};
+    int unused;
+    if (crop->resized_width != full_width) {
+        source_range(full_width, crop->resized_width, crop->filter, crop->left, &window.left, &unused);
+        source_range(full_width, crop->resized_width, crop->filter, window.right - 1, &unused, &window.right);
+    }
+    if (crop->resized_height != full_height) {
+        source_range(full_height, crop->resized_height, crop->filter, crop->top, &window.top, &unused);
+        source_range(full_height, crop->resized_height, crop->filter, window.bottom - 1, &unused, &window.bottom);
+    }
+    return window;
+}
+
+static int two_passes(
+    const Passes *passes, const Source *source, const Crop *crop, const Axis *across, const Axis *down, Window need,
+    uint8_t *out, size_t out_stride) {
+    const uint8_t *pixels = source->pixels + (size_t)(need.top - source->top) * source->stride;
+    int rows = need.bottom - need.top, columns = need.right - need.left;
+    size_t stride = 3 * (size_t)(crop->vertical_first ? columns : crop->width);
+    uint8_t *between = malloc(stride * (crop->vertical_first ? crop->height : rows));
+    if (!between) return -1;
+    if (crop->vertical_first) {
+        pixels += 3 * (size_t)(need.left - source->left);
+        passes->vertical(pixels, source->stride, stride, down, need.top, between, stride);
+        passes->horizontal(between, stride, columns, crop->height, across, need.left, out, out_stride);
+    } else {
+        passes->horizontal(pixels, source->stride, source->width, rows, across, source->left, between, stride);
+        passes->vertical(between, stride, stride, down, need.top, out, out_stride);
+    }
+    free(between);
+    return 0;
+}
+
+static void copy_rows(const uint8_t *from, size_t stride, int rows, size_t bytes, uint8_t *out, size_t out_stride) {
+    for (int y = 0; y < rows; y++) memcpy(out + y * out_stride, from + y * stride, bytes);
+}
+
+/* Fills `out`; a side that keeps its size has no pass. 0, or -1 when memory is short. */
+static int resample_crop(
+    const Passes *passes, const Source *source, const Crop *crop, uint8_t *out, size_t out_stride) {
+    Window need = source_window(source->full_width, source->full_height, crop);
+    const uint8_t *top = source->pixels + (size_t)(need.top - source->top) * source->stride;
+    const uint8_t *corner = top + 3 * (size_t)(need.left - source->left);
+    int horizontal = crop->resized_width != source->full_width;
+    int vertical = crop->resized_height != source->full_height;
+    size_t bytes = 3 * (size_t)crop->width;
+    Axis across = {0}, down = {0};
+    int status = 0;
+    if (horizontal) {
+        status = axis_make(&across, source->full_width, crop->resized_width, crop->filter, crop->left, crop->width);
+    }
+    if (vertical && !status) {
+        status = axis_make(&down, source->full_height, crop->resized_height, crop->filter, crop->top, crop->height);
+    }
+    if (status) {
+    } else if (horizontal && vertical) {
+        status = two_passes(passes, source, crop, &across, &down, need, out, out_stride);
+    } else if (horizontal) {
+        passes->horizontal(
+            top, source->stride, source->width, crop->height, &across, source->left, out, out_stride);
+    } else if (vertical) {
+        passes->vertical(corner, source->stride, bytes, &down, need.top, out, out_stride);
+    } else {
+        copy_rows(corner, source->stride, crop->height, bytes, out, out_stride);
+    }
+    axis_free(&across);
+    axis_free(&down);
+    return status;
+}
+
+#endif
