@@ -139,10 +139,7 @@ def test_every_problem_with_the_paper_is_said():
     problems = checks.paper_problems("arxiv:1611", results, METRICS)
     assert problems == [
         "expected paper_arxiv_id like '1611.05431', got 'arxiv:1611'",
-        (
-            "expected paper_results['Top 1 Accuracy'] to be a fraction between 0 and 1, got 79.3; "
-            "did you mean 0.793?"
-        ),
+        ("expected paper_results['Top 1 Accuracy'] to be a fraction between 0 and 1, got 79.3; did you mean 0.793?"),
         "paper_results has 'top1'; this benchmark's metrics are 'Top 1 Accuracy' and 'Top 5 Accuracy'",
     ]
 

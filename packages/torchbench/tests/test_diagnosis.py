@@ -118,5 +118,6 @@ def test_inputs_that_are_no_colour_images_are_not_guessed_about():
 
 def test_the_second_look_is_spread_over_the_set_and_bounded_in_time():
     assert probe_indices(50_000, model_seconds=5.0) == np.linspace(0, 49_999, 64).astype(int).tolist()
-    assert len(probe_indices(110, model_seconds=1000.0)) == 8
-    assert probe_indices(5, model_seconds=0.1) == [0, 1, 2, 3, 4]
+    assert len(probe_indices(110, model_seconds=30.0)) == 12
+    assert probe_indices(110, model_seconds=1000.0) == []
+    assert probe_indices(9, model_seconds=0.1) == list(range(9))

@@ -75,7 +75,9 @@ def test_the_run_hash_ignores_noise_below_a_thousandth():
     assert first_batch_hash(outputs) != first_batch_hash(outputs + 1e-2)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool])
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool]
+)
 def test_outputs_of_any_real_dtype_keep_their_values(dtype):
     outputs = torch.tensor([[0, 1], [1, 0]]).to(dtype)
     assert np.array_equal(as_numpy(outputs).astype(np.float64), outputs.double().numpy())

@@ -11,7 +11,7 @@ import torch
 
 from benchrecord import Predictions, Score, score
 from torchbench import checks
-from torchbench.dataset import Reader, TestSet
+from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
 from torchbench.environment import reset_peak_memory
 from torchbench.evaluate import Evaluation, Exam, evaluate
@@ -29,8 +29,9 @@ from torchbench.utils import default_data_to_device, send_model_to_device
 class ImageClassification:
     """One best class of `classes` for each image. A benchmark is a subclass that declares; see the class attributes.
 
-    `dataset` is the torchvision class that users know, `reader` finds its test split on disk, `data_root` is where that
-    is looked for by default; `normalize` and `input_transform` are what a model gets that brings none of its own.
+    `dataset` is the torchvision class that users know, `classes` and `size` (images) are its test split's, `data_root`
+    is where that is looked for by default. `reader` finds it on disk; unless a benchmark has one of its own, torchvision
+    does. `normalize` and `input_transform` are for a model that brings none.
     """
 
     task: ClassVar = "Image Classification"
@@ -38,11 +39,17 @@ class ImageClassification:
     dataset: ClassVar[Any]
     reader: ClassVar[Reader]
     classes: ClassVar[int]
+    size: ClassVar[int]
     data_root: ClassVar[str]
     normalize: ClassVar[Any]
     input_transform: ClassVar[Any]
     metrics: ClassVar[tuple[TopK, ...]] = (TopK(1), TopK(5))  # the first one ranks
     send_data_to_device = staticmethod(default_data_to_device)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not hasattr(cls, "reader"):
+            cls.reader = TorchvisionReader(cls.dataset, name=cls.name, size=cls.size)
 
     @classmethod
     def benchmark(  # noqa: PLR0913, PLR0917 - these arguments are public, and users know them

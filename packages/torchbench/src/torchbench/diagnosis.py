@@ -21,6 +21,8 @@ from torchbench.predictor import Predictor
 Labels = NDArray[np.int64]
 _PROBE_IMAGES = 64
 _PROBE_SECONDS = 30.0
+_PROBES = 9  # changes of the input that are tried
+_FEWEST = 8
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
 
@@ -47,8 +49,8 @@ def diagnose(scored: Score, evaluation: Evaluation, exam: Exam, predictor: Predi
     found = f"{correct:,} of {samples:,} right answers are what guessing gives"
     best, targets = evaluation.predictions.classes[:, 0].astype(np.int64), exam.targets.numpy()
     hints = class_order_hints(best, targets, exam.classes)
-    if not hints:
-        chosen = probe_indices(samples, evaluation.seconds.model)
+    chosen = probe_indices(samples, evaluation.seconds.model)
+    if chosen and not hints:
         hints = input_hints(predictor, inputs.sample(chosen), exam.targets[chosen])
     unexplained = "no known mistake explains it: were the trained weights loaded?"
     return [found, *(hints or [*collapse_hint(best), unexplained])]
@@ -136,7 +138,7 @@ def _variants(images: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def probe_indices(samples: int, model_seconds: float) -> list[int]:
-    """Which images to look at again: spread over the set, few enough to take half a minute at most."""
-    affordable = int(_PROBE_SECONDS / 9 * samples / max(model_seconds, 1e-9))
-    count = min(samples, _PROBE_IMAGES, max(8, affordable))
-    return np.linspace(0, samples - 1, count).astype(int).tolist()
+    """Which images to look at again: spread over the set, few enough to take half a minute; none for a slow model."""
+    affordable = int(_PROBE_SECONDS / _PROBES * samples / max(model_seconds, 1e-9))
+    count = min(samples, _PROBE_IMAGES, affordable)
+    return np.linspace(0, samples - 1, count).astype(int).tolist() if count >= _FEWEST else []

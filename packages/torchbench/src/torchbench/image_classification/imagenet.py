@@ -14,6 +14,7 @@ class ImageNet(ImageClassification):
     dataset = torchvision.datasets.ImageNet
     reader = ImageNetReader()
     classes = 1000
+    size = 50_000
     data_root = "./.data/vision/imagenet"
     normalize = Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
     input_transform = Compose(
