@@ -2,6 +2,6 @@
 
 from torchbench.loading.batches import Batches, open_batches
 from torchbench.loading.options import LoadingOptions
-from torchbench.loading.plan import Plan, read_transform
+from torchbench.loading.plan import Plan, explain, read_transform
 
-__all__ = ["Batches", "LoadingOptions", "Plan", "open_batches", "read_transform"]
+__all__ = ["Batches", "LoadingOptions", "Plan", "explain", "open_batches", "read_transform"]

@@ -6,8 +6,8 @@ import pickle
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,8 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchbench.errors import ArgumentError, TorchbenchError
 from torchbench.loading.options import LoadingOptions
 from torchbench.loading.plan import Plan
-
-Transform = Callable[[Any], Any]
+from torchbench.loading.steps import Transform, as_callable
 
 
 def processes_are_safe() -> bool:
@@ -27,29 +26,14 @@ def processes_are_safe() -> bool:
     return sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 
 
-def as_callable(transform: Any) -> Transform:
-    """One function for a transform, a list of transforms or None.
-
-    Raises ArgumentError when it is none of these.
-    """
-    if isinstance(transform, list | tuple):
-        steps = [as_callable(step) for step in transform]
-        return _Steps(steps)
-    if transform is None:
-        return _Steps([])
-    if not callable(transform):
-        raise ArgumentError(f"expected input_transform to be a callable or a list of them, got {transform!r}")
-    return transform  # type: ignore[no-any-return] # whatever it is, it can be called
-
-
 class AsWrittenBatches:
     """The batches of `images` under the user's transform; see `Batches`."""
 
     def __init__(self, images: Sequence[Image.Image], transform: Any, options: LoadingOptions, plan: Plan) -> None:
-        self.plan = plan
         self._images = images
         self._options = options
         self._workers = options.num_workers if processes_are_safe() else 0
+        self.plan = replace(plan, reason=f"{plan.reason}; {self._where()}", facts={"decoder": "Pillow"})
         self._transform = as_callable(transform)
         self._running: list[Any] = []
 
@@ -84,6 +68,11 @@ class AsWrittenBatches:
         for batches in self._running:
             _stop(batches)
 
+    def _where(self) -> str:
+        if self._workers:
+            return f"in {self._workers} worker processes"
+        return "in this process" if processes_are_safe() else "in this process, for want of a safe fork on this system"
+
     def _loader(self) -> DataLoader[Any]:
         return DataLoader(
             _TransformedImages(self._images, self._transform),
@@ -110,18 +99,6 @@ class _Failure:
 
     def reraise(self) -> None:
         raise self.error from self.cause
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """Transforms one after the other."""
-
-    steps: list[Transform]
-
-    def __call__(self, image: Any) -> Any:
-        for step in self.steps:
-            image = step(image)
-        return image
 
 
 @dataclass(frozen=True)

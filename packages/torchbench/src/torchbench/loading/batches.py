@@ -1,15 +1,27 @@
 """Batches of images in the data set's order: the one call that chooses how they are made."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import torch
 from PIL import Image
 
+from torchbench.images import ImageFiles
 from torchbench.loading.as_written import AsWrittenBatches
+from torchbench.loading.cache import PreparedCache, is_prepared, through_cache
+from torchbench.loading.entry import Contents
+from torchbench.loading.fast import FastBatches
 from torchbench.loading.options import LoadingOptions
-from torchbench.loading.plan import Plan, read_transform
+from torchbench.loading.pixels import FilePixels, ImagePixels
+from torchbench.loading.plan import Plan, as_written, read_transform
+from torchbench.loading.proof import prove_on_first
+from torchbench.loading.recipe import Recipe, Unrecognised
+from torchbench.loading.steps import as_callable
 
 
 class Batches(Protocol):
@@ -39,4 +51,42 @@ class Batches(Protocol):
 
 def open_batches(images: Sequence[Image.Image], transform: Any, options: LoadingOptions) -> Batches:
     """The batches of `images` under `transform`, by the fastest way that gives the transform's own values."""
-    return AsWrittenBatches(images, transform, options, read_transform(transform))
+    plan = read_transform(transform)
+    if plan.recipe is not None and len(images):
+        try:
+            return _open_fast(images, transform, options, plan.recipe)
+        except Unrecognised as why:
+            plan = as_written(str(why))
+    return AsWrittenBatches(images, transform, options, plan)
+
+
+def _open_fast(images: Sequence[Image.Image], transform: Any, options: LoadingOptions, recipe: Recipe) -> Batches:
+    """Batches by the recipe; raises Unrecognised when the first image comes out differently than as written."""
+    pixels = FilePixels(images.paths, recipe) if isinstance(images, ImageFiles) else ImagePixels(images, recipe)
+    prove_on_first(recipe, as_callable(transform), images, pixels)
+    facts = pixels.describe()
+    plan = Plan("fast", "every step is known, and its values are the transform's own to the last bit", recipe, facts)
+    if not isinstance(images, ImageFiles) or options.cache is None or options.fingerprint is None:
+        return FastBatches(lambda: nullcontext(pixels), len(images), recipe, options, plan)
+    cache = PreparedCache(options.cache, options.cache_bytes)
+    contents = _contents(images, options.fingerprint, recipe, facts)
+    if is_prepared(cache, contents, pixels):
+        plan = replace(plan, name="cached", reason=f"{plan.reason}; the crops are in the prepared cache")
+    return FastBatches(partial(through_cache, cache, contents, pixels), len(images), recipe, options, plan)
+
+
+def _contents(images: ImageFiles, fingerprint: str, recipe: Recipe, facts: dict[str, str]) -> Contents:
+    """What the entry of these images would hold; the file names are in it because a fingerprint knows no order."""
+    names = hashlib.sha256("\n".join(path.name for path in images.paths).encode()).hexdigest()
+    height, width = recipe.output
+    return Contents(
+        fingerprint=fingerprint,
+        names=names,
+        geometry=recipe.geometry.describe(),
+        filter=recipe.filter.name.lower(),
+        decoder=facts["decoder"],
+        pillow=facts["pillow"],
+        count=len(images),
+        height=height,
+        width=width,
+    )

@@ -14,7 +14,7 @@ class LoadingOptions:
 
     `num_workers` counts loading threads or processes (0: the calling thread loads). `device` is an accelerator that
     is to receive finished batches; None or the processor leaves them in main memory. `cache` is the folder of
-    prepared images and `fingerprint` the test set's, without which nothing is cached.
+    prepared images, which may hold `cache_bytes`, and `fingerprint` the test set's, without which nothing is cached.
     """
 
     batch_size: int
@@ -23,6 +23,7 @@ class LoadingOptions:
     device: torch.device | None = None
     cache: Path | None = None
     fingerprint: str | None = None
+    cache_bytes: int = 20_000_000_000
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -37,5 +38,5 @@ class LoadingOptions:
 
     @property
     def pinned(self) -> bool:
-        """Whether batches are put in page-locked memory: it is asked for or needed, and an accelerator is there."""
-        return (self.pin_memory or self.accelerator is not None) and torch.accelerator.is_available()
+        """Whether batches are put in page-locked memory: it is asked for or needed, and there is CUDA to read it."""
+        return (self.pin_memory or self.accelerator is not None) and torch.cuda.is_available()

@@ -1,0 +1,3 @@
+from torchbench.loading.normalise import Levels, Table, Values
+
+def look_up(pixels: Levels, table: Table, values: Values, images: int) -> None: ...
