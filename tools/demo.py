@@ -24,9 +24,8 @@ def main(photographs: Path) -> int:
     command = [sys.executable, "sotabench.py"]
     code = subprocess.run(command, cwd=repository, env={**os.environ, **settings}, check=False).returncode
     if code == 0:
-        print(
-            f"\n{len(read_records(records))} records in {records.relative_to(ROOT)}, each with its predictions beside it"
-        )
+        count, where = len(read_records(records)), records.relative_to(ROOT)
+        print(f"\n{count} records in {where}, each with its predictions beside it")
     return code
 
 

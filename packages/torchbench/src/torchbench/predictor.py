@@ -43,7 +43,8 @@ class Predictor:
         while True:
             size = self.part or len(images)
             try:
-                parts = [self._forward(*pair) for pair in zip(images.split(size), targets.split(size), strict=True)]
+                starts = range(0, len(images), size)
+                parts = [self._forward(images[at : at + size], targets[at : at + size]) for at in starts]
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise

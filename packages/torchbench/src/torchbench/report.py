@@ -106,14 +106,13 @@ def samples_in_words(result: BenchmarkResult) -> str:
 def _metric_table(result: BenchmarkResult) -> list[str]:
     if not result.results:
         return ["  scored by the platform" if result.record["dataset"]["sealed"] else "  checked, not scored"]
-    rows = [("", "measured", "95 % interval", "paper", "difference")] if result.paper else []
-    rows = rows or [("", "measured", "95 % interval")]
+    rows = [["", "measured", "95 % interval", *(["paper", "difference"] if result.paper else [])]]
     for name, value in result.results.items():
         low, high = result.intervals[name]
-        row = (name, f"{value:.3%}", f"{100 * low:.2f} to {100 * high:.2f}")
+        row = [name, f"{value:.3%}", f"{100 * low:.2f} to {100 * high:.2f}"]
         if result.paper:
             beside = result.paper.get(name)
-            row += (f"{beside['paper']:.3%}", f"{100 * beside['difference']:+.3f}") if beside else ("", "")
+            row += [f"{beside['paper']:.3%}", f"{100 * beside['difference']:+.3f}"] if beside else ["", ""]
         rows.append(row)
     return _columns(rows)
 
