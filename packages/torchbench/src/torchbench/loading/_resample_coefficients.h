@@ -16,11 +16,14 @@ enum { LANCZOS = 1, BILINEAR = 2, BICUBIC = 3, BOX = 4, HAMMING = 5 };
 
 typedef struct {
     int count;        /* outputs */
-    int taps;         /* stride of weights */
+    int taps;         /* stride of weights, a multiple of 4 */
     int *first;       /* first source index of each output */
     int *length;      /* source samples of each output */
-    int32_t *weights; /* count x taps */
+    int32_t *weights; /* count x taps, zero beyond the length */
+    int32_t *pairs;   /* count x taps: of two weights the upper halves as two int16, then their lower LOW_BITS */
 } Axis;
+
+#define LOW_BITS 11
 
 #define PI 3.14159265358979323846
 
@@ -72,8 +75,7 @@ static void axis_free(Axis *axis) {
     free(axis->first);
     free(axis->length);
     free(axis->weights);
-    axis->first = axis->length = NULL;
-    axis->weights = NULL;
+    free(axis->pairs);
 }
 
 /* One output's weights; `scratch` holds `taps` doubles. */
@@ -99,24 +101,42 @@ static void axis_fill(Axis *axis, int row, int in_size, int out_size, int filter
     axis->length[row] = length;
 }
 
-/* Weights of outputs [offset, offset + count) out of out_size; 0, or -1 when memory is short. */
+/* Two int16 in one int32, the first one in the lower half. */
+static int32_t int16_pair(int32_t first, int32_t second) {
+    return (int32_t)(((uint32_t)first & 0xffff) | (uint32_t)second << 16);
+}
+
+/* weight = upper * 2^LOW_BITS + lower, both of which fit the 16-bit multiply-and-add of x86. */
+static void axis_split(Axis *axis) {
+    size_t size = (size_t)axis->count * axis->taps;
+    for (size_t j = 0; j < size; j += 2) {
+        const int32_t *weight = axis->weights + j;
+        int32_t low = (1 << LOW_BITS) - 1;
+        axis->pairs[j] = int16_pair(weight[0] >> LOW_BITS, weight[1] >> LOW_BITS);
+        axis->pairs[j + 1] = int16_pair(weight[0] & low, weight[1] & low);
+    }
+}
+
+/* Weights of outputs [offset, offset + count) out of out_size; 0, or -1 when memory is short;
+ * axis_free releases it either way. */
 static int axis_make(Axis *axis, int in_size, int out_size, int filter, int offset, int count) {
     double scale = (double)in_size / out_size;
     double support = ceil(filter_radius(filter) * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
     axis->count = count;
-    axis->taps = support < (double)in_size ? (int)support : in_size;
+    axis->taps = ((support < (double)in_size ? (int)support : in_size) + 3) / 4 * 4;
     axis->first = malloc(sizeof(int) * count);
     axis->length = malloc(sizeof(int) * count);
-    axis->weights = malloc(sizeof(int32_t) * (size_t)count * axis->taps);
+    axis->weights = calloc((size_t)count * axis->taps, sizeof(int32_t));
+    axis->pairs = malloc((size_t)count * axis->taps * sizeof(int32_t));
     double *scratch = malloc(sizeof(double) * axis->taps);
-    if (!axis->first || !axis->length || !axis->weights || !scratch) {
+    if (!axis->first || !axis->length || !axis->weights || !axis->pairs || !scratch) {
         free(scratch);
-        axis_free(axis);
         return -1;
     }
     for (int row = 0; row < count; row++) {
         axis_fill(axis, row, in_size, out_size, filter, offset + row, scratch);
     }
+    axis_split(axis);
     free(scratch);
     return 0;
 }

@@ -7,51 +7,36 @@
 
 #include "_resample_coefficients.h"
 
-#define NAME(name) name##_scalar
-#define TARGET
-#include "_resample_passes.h"
-#undef NAME
-#undef TARGET
-
+#include "_resample_scalar.h"
 #if defined(__GNUC__) && defined(__x86_64__)
-#define VECTORS
-#define NAME(name) name##_vector
-#define TARGET __attribute__((target("avx2")))
-#include "_resample_passes.h"
-#undef NAME
-#undef TARGET
-#define VECTOR_NAME "AVX2"
+#include "_resample_avx2.h"
 #elif defined(__GNUC__) && defined(__aarch64__)
-#define VECTORS
-#define NAME(name) name##_vector
-#define TARGET
-#include "_resample_passes.h"
-#undef NAME
-#undef TARGET
-#define VECTOR_NAME "NEON"
+#include "_resample_neon.h"
 #endif
 
-typedef void (*Horizontal)(const uint8_t *, size_t, int, int, const Axis *, int, uint8_t *, size_t);
-typedef void (*Vertical)(const uint8_t *, size_t, size_t, const Axis *, int, uint8_t *, size_t);
-
+/* Rows of interleaved RGB bytes in, rows of interleaved RGB bytes out.
+ * Sums are 32-bit integers, so their order does not matter, and every set of instructions gives the same values. */
 typedef struct {
     const char *name;
-    Horizontal horizontal;
-    Vertical vertical;
+    /* `rows` rows from `source` (whose first column is column `origin` of the image) to `out`. */
+    void (*horizontal)(const uint8_t *source, size_t stride, int width, int rows, const Axis *axis, int origin,
+                       uint8_t *out, size_t out_stride);
+    /* One row of `bytes` bytes for each output of the axis; `source` begins with row `origin` of the image. */
+    void (*vertical)(const uint8_t *source, size_t stride, size_t bytes, const Axis *axis, int origin, uint8_t *out,
+                     size_t out_stride);
 } Passes;
 
 static const Passes scalar_passes = {"scalar", horizontal_scalar, vertical_scalar};
-#ifdef VECTORS
-static const Passes vector_passes = {VECTOR_NAME, horizontal_vector, vertical_vector};
-#endif
 
 /* The fastest passes that this processor runs. */
 static const Passes *best_passes(void) {
-#if defined(VECTORS) && defined(__x86_64__)
+#if defined(__GNUC__) && defined(__x86_64__)
+    static const Passes avx2_passes = {"AVX2", horizontal_avx2, vertical_avx2};
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") ? &vector_passes : &scalar_passes;
-#elif defined(VECTORS)
-    return &vector_passes;
+    return __builtin_cpu_supports("avx2") ? &avx2_passes : &scalar_passes;
+#elif defined(__GNUC__) && defined(__aarch64__)
+    static const Passes neon_passes = {"NEON", horizontal_neon, vertical_neon};
+    return &neon_passes;
 #else
     return &scalar_passes;
 #endif
