@@ -22,10 +22,23 @@ static inline AVX2 __m256i two_rows_avx2(const uint8_t *pixels, size_t stride) {
 }
 
 static inline AVX2 void store_pixel_avx2(int pixel, int last, uint8_t *out) {
-    memcpy(out, &pixel, last ? 3 : 4); /* the fourth byte belongs to the next pixel, which is written later */
+    if (last) {
+        memcpy(out, &pixel, 3);
+    } else {
+        memcpy(out, &pixel, 4); /* the fourth byte belongs to the next pixel, which is written later */
+    }
 }
 
-/* Outputs [0, end) of four rows; reads 16 bytes for every four pixels. */
+typedef struct {
+    __m256i upper, lower;
+} SumsAVX2;
+
+static inline AVX2 void add_pair_avx2(SumsAVX2 *sums, __m256i samples, __m256i upper, __m256i lower) {
+    sums->upper = _mm256_add_epi32(sums->upper, _mm256_madd_epi16(samples, upper));
+    sums->lower = _mm256_add_epi32(sums->lower, _mm256_madd_epi16(samples, lower));
+}
+
+/* Outputs [0, end) of four rows; reads 16 bytes for every two or four pixels. */
 static AVX2 void rows4_avx2(
     const uint8_t *source, size_t stride, const Axis *axis, int origin, int end, uint8_t *out, size_t out_stride) {
     /* Bytes of pixels 0 and 1, and of 2 and 3, as 16-bit pairs: red red, green green, blue blue, nothing. */
@@ -36,24 +49,19 @@ static AVX2 void rows4_avx2(
     for (int i = 0; i < end; i++) {
         const int32_t *pairs = axis->pairs + (size_t)i * axis->taps;
         const uint8_t *pixel = source + 3 * (size_t)(axis->first[i] - origin);
-        __m256i upper_a = _mm256_setzero_si256(), upper_b = upper_a;
-        __m256i lower_a = _mm256_set1_epi32(HALF), lower_b = lower_a;
-        for (int j = 0; j < axis->length[i]; j += 4, pixel += 12) {
-            __m256i a = two_rows_avx2(pixel, stride), b = two_rows_avx2(pixel + 2 * stride, stride);
+        SumsAVX2 a = {_mm256_setzero_si256(), _mm256_set1_epi32(HALF)}, b = a;
+        /* As many taps for every output: a processor guesses that right, and zero weights add nothing. */
+        for (int j = 0; j < axis->longest; j += 4, pixel += 12) {
+            __m256i pixels_a = two_rows_avx2(pixel, stride), pixels_b = two_rows_avx2(pixel + 2 * stride, stride);
             __m256i upper = _mm256_set1_epi32(pairs[j]), lower = _mm256_set1_epi32(pairs[j + 1]);
-            __m256i pair_a = _mm256_shuffle_epi8(a, pixels01), pair_b = _mm256_shuffle_epi8(b, pixels01);
-            upper_a = _mm256_add_epi32(upper_a, _mm256_madd_epi16(pair_a, upper));
-            lower_a = _mm256_add_epi32(lower_a, _mm256_madd_epi16(pair_a, lower));
-            upper_b = _mm256_add_epi32(upper_b, _mm256_madd_epi16(pair_b, upper));
-            lower_b = _mm256_add_epi32(lower_b, _mm256_madd_epi16(pair_b, lower));
+            add_pair_avx2(&a, _mm256_shuffle_epi8(pixels_a, pixels01), upper, lower);
+            add_pair_avx2(&b, _mm256_shuffle_epi8(pixels_b, pixels01), upper, lower);
+            if (j + 2 >= axis->longest) break;
             upper = _mm256_set1_epi32(pairs[j + 2]), lower = _mm256_set1_epi32(pairs[j + 3]);
-            pair_a = _mm256_shuffle_epi8(a, pixels23), pair_b = _mm256_shuffle_epi8(b, pixels23);
-            upper_a = _mm256_add_epi32(upper_a, _mm256_madd_epi16(pair_a, upper));
-            lower_a = _mm256_add_epi32(lower_a, _mm256_madd_epi16(pair_a, lower));
-            upper_b = _mm256_add_epi32(upper_b, _mm256_madd_epi16(pair_b, upper));
-            lower_b = _mm256_add_epi32(lower_b, _mm256_madd_epi16(pair_b, lower));
+            add_pair_avx2(&a, _mm256_shuffle_epi8(pixels_a, pixels23), upper, lower);
+            add_pair_avx2(&b, _mm256_shuffle_epi8(pixels_b, pixels23), upper, lower);
         }
-        __m256i words = _mm256_packs_epi32(levels_avx2(upper_a, lower_a), levels_avx2(upper_b, lower_b));
+        __m256i words = _mm256_packs_epi32(levels_avx2(a.upper, a.lower), levels_avx2(b.upper, b.lower));
         __m256i bytes = _mm256_packus_epi16(words, words); /* rows 0 and 2 in the lower half, 1 and 3 in the upper */
         uint8_t *to = out + 3 * (size_t)i;
         int last = i + 1 == axis->count;
@@ -68,14 +76,17 @@ static AVX2 void horizontal_avx2(
     const uint8_t *source, size_t stride, int width, int rows, const Axis *axis, int origin, uint8_t *out,
     size_t out_stride) {
     int inside = outputs_inside(axis, origin, width, 4, 16);
-    int y = 0;
-    for (; y + 4 <= rows; y += 4) {
+    if (rows < 4) {
+        horizontal_scalar(source, stride, width, rows, axis, origin, out, out_stride);
+        return;
+    }
+    for (int next = 0; next < rows; next += 4) {
+        int y = next + 4 <= rows ? next : rows - 4; /* the last four rows may repeat some */
         rows4_avx2(source + y * stride, stride, axis, origin, inside, out + y * out_stride, out_stride);
         for (int r = y; r < y + 4 && inside < axis->count; r++) {
             row_scalar(source + r * stride, axis, origin, inside, axis->count, out + r * out_stride);
         }
     }
-    horizontal_scalar(source + y * stride, stride, width, rows - y, axis, origin, out + y * out_stride, out_stride);
 }
 
 /* 32 bytes of one output row. */

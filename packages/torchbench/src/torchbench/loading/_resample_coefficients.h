@@ -17,6 +17,7 @@ enum { LANCZOS = 1, BILINEAR = 2, BICUBIC = 3, BOX = 4, HAMMING = 5 };
 typedef struct {
     int count;        /* outputs */
     int taps;         /* stride of weights, a multiple of 4 */
+    int longest;      /* source samples of the output with the most */
     int *first;       /* first source index of each output */
     int *length;      /* source samples of each output */
     int32_t *weights; /* count x taps, zero beyond the length */
@@ -99,6 +100,7 @@ static void axis_fill(Axis *axis, int row, int in_size, int out_size, int filter
     }
     axis->first[row] = first;
     axis->length[row] = length;
+    if (length > axis->longest) axis->longest = length;
 }
 
 /* Two int16 in one int32, the first one in the lower half. */
@@ -123,6 +125,7 @@ static int axis_make(Axis *axis, int in_size, int out_size, int filter, int offs
     double scale = (double)in_size / out_size;
     double support = ceil(filter_radius(filter) * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
     axis->count = count;
+    axis->longest = 0;
     axis->taps = ((support < (double)in_size ? (int)support : in_size) + 3) / 4 * 4;
     axis->first = malloc(sizeof(int) * count);
     axis->length = malloc(sizeof(int) * count);

@@ -37,7 +37,7 @@ static void rows4_neon(
         const int32_t *weights = axis->weights + (size_t)i * axis->taps;
         const uint8_t *pixel = source + 3 * (size_t)(axis->first[i] - origin);
         int32x4_t a = vdupq_n_s32(HALF), b = a, c = a, d = a;
-        for (int j = 0; j < axis->length[i]; j += 2, pixel += 6) {
+        for (int j = 0; j < axis->longest; j += 2, pixel += 6) {
             a = add_pixels_neon(a, pixel, weights + j);
             b = add_pixels_neon(b, pixel + stride, weights + j);
             c = add_pixels_neon(c, pixel + 2 * stride, weights + j);
@@ -55,14 +55,17 @@ static void horizontal_neon(
     const uint8_t *source, size_t stride, int width, int rows, const Axis *axis, int origin, uint8_t *out,
     size_t out_stride) {
     int inside = outputs_inside(axis, origin, width, 2, 8);
-    int y = 0;
-    for (; y + 4 <= rows; y += 4) {
+    if (rows < 4) {
+        horizontal_scalar(source, stride, width, rows, axis, origin, out, out_stride);
+        return;
+    }
+    for (int next = 0; next < rows; next += 4) {
+        int y = next + 4 <= rows ? next : rows - 4; /* the last four rows may repeat some */
         rows4_neon(source + y * stride, stride, axis, origin, inside, out + y * out_stride, out_stride);
         for (int r = y; r < y + 4 && inside < axis->count; r++) {
             row_scalar(source + r * stride, axis, origin, inside, axis->count, out + r * out_stride);
         }
     }
-    horizontal_scalar(source + y * stride, stride, width, rows - y, axis, origin, out + y * out_stride, out_stride);
 }
 
 /* 16 bytes of one output row. */

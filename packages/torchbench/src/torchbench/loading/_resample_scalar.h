@@ -58,12 +58,12 @@ static void vertical_scalar(
     }
 }
 
-/* How many outputs have loads that stay inside a row of `width` pixels, where `taps` pixels at once, a multiple
- * of which is read, are loaded as `bytes` bytes. */
+/* How many outputs have loads that stay inside a row of `width` pixels, where `bytes` bytes are loaded for every
+ * `taps` pixels of the longest output. */
 static int outputs_inside(const Axis *axis, int origin, int width, int taps, int bytes) {
     int count = axis->count;
+    int last = (axis->longest - 1) / taps * taps;
     for (; count > 0; count--) {
-        int last = (axis->length[count - 1] - 1) / taps * taps;
         size_t begin = 3 * (size_t)(axis->first[count - 1] - origin + last);
         if (begin + bytes <= 3 * (size_t)width) break;
     }
