@@ -7,8 +7,8 @@ from typing import Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm.asyncio import tqdm_asyncio as terminal_bar  # what tqdm.auto is outside of notebooks
 from tqdm.auto import tqdm as notebook_or_terminal_bar
-from tqdm.std import tqdm as terminal_bar
 
 from torchbench.result import BenchmarkResult
 
