@@ -44,7 +44,7 @@ def few_images(tmp_path) -> Path:
         folder.mkdir(parents=True)
         for copy in range(3):
             number = 3 * label + copy + 1
-            (folder / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(jpeg(number))
+            (folder / f"photograph_{number:08d}.JPEG").write_bytes(jpeg(number))
     return root
 
 
