@@ -67,18 +67,28 @@ def replace_file(path: Path, content: bytes, *, temporary: Path | None = None) -
 
     `temporary` is a name in the same folder which the caller alone uses; by default one that nobody else can have.
     """
-    temporary = temporary or path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = temporary or unused_name(path)
     temporary.unlink(missing_ok=True)
     try:
         with temporary.open("xb") as file:  # "x": a link that somebody put there is refused, not followed
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
+        move_over(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unused_name(path: Path) -> Path:
+    """A hidden name beside `path` that nobody else can have."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def move_over(temporary: Path, path: Path) -> None:
+    """Let the file `temporary`, whose bytes are on the disk already, take the place of `path` in the same folder."""
+    if path.exists():
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+    temporary.replace(path)
     _sync_folder(path.parent)
 
 

@@ -5,7 +5,7 @@ grow with the number of classes. Every number belongs to one row, so the batch s
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -91,16 +91,14 @@ class PredictionsBuilder:
         float16 is widened to float32, float64 is ranked as it is, integers are ranked as float64.
         Raises InvalidPredictions when shape, dtype or an id is wrong; then nothing was added.
         """
-        self._check_outputs(ids, outputs)
+        check_outputs(outputs, (len(ids), self.number_of_classes))
         for name in ids:
             _check_id(name)
-        rows = max(1, _BLOCK_VALUES // self.number_of_classes)
-        dtype = _working_dtype(outputs.dtype)
         ranked = [_empty()]
-        for start in range(0, len(ids), rows):
-            block = np.array(outputs[start : start + rows], dtype=dtype, order="C", copy=True)
+        for block in blocks(outputs):
             with np.errstate(all="ignore"):  # rows with NaN or infinity are computed and then thrown away
-                self._probabilities = self._probabilities and _could_be_probabilities(block)
+                finite, sums_to_one = distributions(block)
+                self._probabilities = self._probabilities and bool(sums_to_one[finite].all())
                 ranked.append(_rank(block))
         self._ids.extend(ids)
         self._ranked.append(_concatenate(ranked))
@@ -125,19 +123,6 @@ class PredictionsBuilder:
         kind: Kind = "probabilities" if probabilities else "logits"
         return Predictions(tuple(self._ids), classes, log_probabilities, log_sum_exp, kind, self.number_of_classes)
 
-    def _check_outputs(self, ids: Sequence[str], outputs: NDArray[Any]) -> None:
-        if not isinstance(outputs, np.ndarray):
-            raise InvalidPredictions(
-                f"expected outputs as a numpy array, got {type(outputs).__name__}; "
-                "convert them first, a tensor by .detach().cpu().numpy()"
-            )
-        expected = (len(ids), self.number_of_classes)
-        if outputs.shape != expected:
-            raise InvalidPredictions(f"expected outputs of shape {expected}, one row an id, got {outputs.shape}")
-        floats = outputs.dtype.kind == "f" and outputs.dtype.itemsize <= 8
-        if not floats and outputs.dtype.kind not in "iu":
-            raise InvalidPredictions(f"expected outputs as float16, float32, float64 or integers, got {outputs.dtype}")
-
 
 class _Ranked(NamedTuple):
     """Per image: best classes `(B, 5)`, their outputs `(B, 5)`, and log-sum-exp less the best output `(B,)`."""
@@ -155,16 +140,33 @@ def _concatenate(ranked: Sequence[_Ranked]) -> _Ranked:
     return _Ranked(*(np.concatenate(parts) for parts in zip(*ranked, strict=True)))
 
 
-def _working_dtype(dtype: np.dtype[Any]) -> np.dtype[np.floating[Any]]:
-    return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
+def check_outputs(outputs: NDArray[Any], shape: tuple[int, int]) -> None:
+    """Raise InvalidPredictions unless these are plain numbers in an array of this shape."""
+    if not isinstance(outputs, np.ndarray):
+        raise InvalidPredictions(
+            f"expected outputs as a numpy array, got {type(outputs).__name__}; "
+            "convert them first, a tensor by .detach().cpu().numpy()"
+        )
+    if outputs.shape != shape:
+        raise InvalidPredictions(f"expected outputs of shape {shape}, one row an id, got {outputs.shape}")
+    floats = outputs.dtype.kind == "f" and outputs.dtype.itemsize <= 8
+    if not floats and outputs.dtype.kind not in "iu":
+        raise InvalidPredictions(f"expected outputs as float16, float32, float64 or integers, got {outputs.dtype}")
 
 
-def _could_be_probabilities(block: Floats) -> bool:
-    """Whether every finite row is non-negative and sums to 1; one row that does not settles it for all."""
+def blocks(outputs: NDArray[Any]) -> Iterator[Floats]:
+    """The rows of `outputs (B, C)` in order, copied a few at a time: float16 as float32, integers as float64."""
+    rows = max(1, _BLOCK_VALUES // outputs.shape[1])
+    single = outputs.dtype.kind == "f" and outputs.dtype.itemsize <= 4
+    for start in range(0, len(outputs), rows):
+        yield np.array(outputs[start : start + rows], np.float32 if single else np.float64, order="C", copy=True)
+
+
+def distributions(block: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows are finite, and which have no negative value and sum to 1 within the tolerance."""
     lowest, total = block.min(axis=1), block.sum(axis=1)
     finite = np.isfinite(lowest) & np.isfinite(block.max(axis=1))
-    fits = (lowest >= 0) & (np.abs(total - 1) <= PROBABILITY_TOLERANCE)
-    return bool(fits[finite].all())
+    return finite, (lowest >= 0) & (np.abs(total - 1) <= PROBABILITY_TOLERANCE)
 
 
 def _rank(block: Floats) -> _Ranked:
@@ -242,6 +244,10 @@ def _check_log_probabilities(predictions: Predictions) -> None:
     found, missing = predictions.log_probabilities, predictions.classes < 0
     _demand(found <= LOG_PROBABILITY_TOLERANCE, found, "log-probabilities of at most 0 and none of them NaN")
     _demand(found[:, 1:] <= found[:, :-1], found, "log-probabilities in descending order")
+    # A log-probability of more than its share would make a likelihood better than any model can have.
+    total = np.exp(np.asarray(found, np.float64)).sum(axis=1)
+    highest = (1 + PROBABILITY_TOLERANCE) * np.exp(LOG_PROBABILITY_TOLERANCE)
+    _demand(total <= highest, found, "probabilities that sum to at most 1")
     _demand(~missing | (found == -np.inf), found, "the log-probability -inf where the class is -1")
     _demand(
         np.isnan(predictions.log_sum_exp) == missing[:, 0],

@@ -46,13 +46,31 @@ def score(
     Raises InvalidPredictions unless the predictions are for exactly the images that have a label, at least one, and
     InvalidRecord for a map that is not a bijection over the classes.
     """
-    _check_same_images(predictions.ids, labels)
-    targets = np.array([labels[name] for name in predictions.ids], dtype=np.int64)
-    _check_labels(predictions, targets)
-    if target_map is not None:
-        targets = _bijection(target_map, predictions.number_of_classes)[targets]
+    targets = right_classes(predictions, labels, target_map)
     correct = {f"Top {k} Accuracy": top_k_correct(predictions, targets, k) for k in top}
     return Score(samples=len(predictions), correct=correct, nonfinite=predictions.nonfinite)
+
+
+def right_classes(
+    predictions: Predictions, labels: Mapping[str, int], target_map: Sequence[int] | None = None
+) -> NDArray[np.int64]:
+    """The class that the model should have said `(N,)`, in the order of the predictions; raises as `score` does."""
+    check_same_images(predictions.ids, labels)
+    targets = np.array([labels[name] for name in predictions.ids], dtype=np.int64)
+    _check_labels(predictions, targets)
+    return targets if target_map is None else _bijection(target_map, predictions.number_of_classes)[targets]
+
+
+def predicted_labels(predictions: Predictions, target_map: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """The label that the best class stands for `(N,)`; -1 where an output was not finite.
+
+    Raises InvalidRecord for a map that is not a bijection over the classes.
+    """
+    best = predictions.classes[:, 0].astype(np.int64)
+    if target_map is None:
+        return best
+    label_of_class = np.argsort(_bijection(target_map, predictions.number_of_classes))
+    return np.where(best < 0, -1, label_of_class[best])
 
 
 def top_k_correct(predictions: Predictions, labels: NDArray[np.integer], k: int) -> int:
@@ -60,10 +78,16 @@ def top_k_correct(predictions: Predictions, labels: NDArray[np.integer], k: int)
 
     Raises InvalidPredictions when a label is no class of the predictions, ValueError for another `k`.
     """
+    return int(np.count_nonzero(top_k_right(predictions, labels, k)))
+
+
+def top_k_right(predictions: Predictions, labels: NDArray[np.integer], k: int) -> NDArray[np.bool_]:
+    """Which images `(N,)` have their label among their `k` best classes; raises as `top_k_correct` does."""
     if not 1 <= k <= TOP:
         raise ValueError(f"expected k of 1 to {TOP}, the classes that predictions hold, got {k}")
     _check_labels(predictions, labels)
-    return int(np.count_nonzero((predictions.classes[:, :k] == labels[:, None]).any(axis=1)))
+    right: NDArray[np.bool_] = (predictions.classes[:, :k] == labels[:, None]).any(axis=1)
+    return right
 
 
 def _check_labels(predictions: Predictions, labels: NDArray[np.integer]) -> None:
@@ -80,21 +104,22 @@ def _check_labels(predictions: Predictions, labels: NDArray[np.integer]) -> None
         )
 
 
-def _check_same_images(ids: Sequence[str], labels: Mapping[str, int]) -> None:
-    """Ids are unique already: `Predictions` cannot hold one twice."""
+def check_same_images(ids: Sequence[str], labels: Mapping[str, object]) -> None:
+    """Raise InvalidPredictions unless the ids, which `Predictions` keeps unique, are exactly those with a label."""
     known = set(ids)
     missing = [name for name in labels if name not in known]
     unknown = [name for name in ids if name not in labels]
     if missing or unknown:
         raise InvalidPredictions(
-            f"expected predictions for exactly {len(labels)} images, found {len(missing)} missing{_some(missing)} "
-            f"and {len(unknown)} unknown{_some(unknown)}; evaluate the whole data set, and no other"
+            f"expected predictions for exactly {len(labels)} images, found {len(missing)} missing{some(missing)} "
+            f"and {len(unknown)} unknown{some(unknown)}; evaluate the whole data set, and no other"
         )
     if not ids:
         raise InvalidPredictions("expected predictions for at least one image, found none")
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """A few of the names, for an error message; nothing when there are none."""
     few = sorted(names)[:3]
     return f" (such as {', '.join(map(repr, few))})" if few else ""
 
