@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -107,3 +109,39 @@ def test_an_empty_file_is_refused(stranger):
     os.truncate(path, 0)
     with pytest.raises(error, match="expected"):
         reader(path)
+
+
+SWAPPER = """
+import os, sys
+secret, place = sys.argv[1:]
+while True:
+    os.symlink(secret, place + ".new")
+    os.replace(place + ".new", place)
+    with open(place + ".new", "wb") as file:
+        file.write(b"[]")
+    os.replace(place + ".new", place)
+"""
+
+
+def test_a_link_put_there_between_the_look_and_the_opening_is_not_followed(tmp_path):
+    secret, place = tmp_path / "secret", tmp_path / "place"
+    secret.write_text('[{"secret": 1}]')
+    place.write_text("[]")
+    swapper = subprocess.Popen([sys.executable, "-c", SWAPPER, str(secret), str(place)])
+    seen = set()
+    try:
+        for _ in range(200_000):
+            seen.add(outcome(place))
+            if "Too many levels" in " ".join(seen):  # the link came in between, and was refused
+                break
+    finally:
+        swapper.kill()
+        swapper.wait()
+    assert not any("secret'" in each for each in seen)
+
+
+def outcome(path):
+    try:
+        return str(read_records(path))
+    except InvalidRecord as error:
+        return str(error)

@@ -288,6 +288,17 @@ def test_a_bomb_that_hides_its_size_is_never_inflated_beyond_what_it_declared(tm
     assert peak < 8 << 20
 
 
+def test_a_member_longer_than_it_declared_is_refused_although_its_checksum_fits(tmp_path, predictions, attack):
+    honest = npy(predictions.log_sum_exp)
+    with pytest.raises(InvalidPredictions, match="found .* declared"):
+        attack({"log_sum_exp": honest + b"x"})
+    content = (tmp_path / "attack.npz").read_bytes()
+    size = ("<L", len(honest))
+    forged = with_fields(content, "log_sum_exp", central={24: size}, local={22: size})
+    with pytest.raises(InvalidPredictions, match="found a damaged member"):
+        read_bytes(tmp_path, forged)
+
+
 @pytest.mark.parametrize(
     ("central", "local", "message"),
     [
@@ -325,6 +336,14 @@ def test_data_before_between_and_after_is_refused(good, tmp_path):
         read_bytes(tmp_path, good + b"more")
     with pytest.raises(InvalidPredictions, match="found no end|expected the 7 members"):
         read_bytes(tmp_path, good[:-2] + b"\4\0" + b"text")
+
+
+def test_bytes_after_the_list_of_members_are_refused(good, tmp_path):
+    directory = good.find(b"PK\1\2")
+    longer = bytearray(good[:-22] + b"hidden" + good[-22:])
+    struct.pack_into("<L", longer, len(longer) - 10, len(good) - 22 - directory + 6)
+    with pytest.raises(InvalidPredictions, match="expected nothing after the list of members, found 6 bytes"):
+        read_bytes(tmp_path, bytes(longer))
 
 
 def test_a_comment_and_a_zip64_list_are_refused(good, tmp_path):
