@@ -1,27 +1,34 @@
 """What an evaluation of a model produced, and every number that follows from it."""
 
+from benchrecord.comparison import Comparison, compare, mcnemar_p_value
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
 from benchrecord.record import FORMAT, append_record, printable, read_records, validate_record
 from benchrecord.scoring import Score, score, top_k_correct
 from benchrecord.statistics import wilson_interval
+from benchrecord.ties import TiedGroups, tied_groups
 
 __all__ = [
     "FORMAT",
     "TOP",
     "BenchRecordError",
+    "Comparison",
     "InvalidPredictions",
     "InvalidRecord",
     "Predictions",
     "PredictionsBuilder",
     "PredictionsFile",
     "Score",
+    "TiedGroups",
     "append_record",
+    "compare",
+    "mcnemar_p_value",
     "printable",
     "read_predictions",
     "read_records",
     "score",
+    "tied_groups",
     "top_k_correct",
     "validate_record",
     "wilson_interval",
