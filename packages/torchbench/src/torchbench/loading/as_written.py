@@ -6,6 +6,7 @@ import pickle
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -41,7 +42,10 @@ class AsWrittenBatches:
         return math.ceil(len(self._images) / self._options.batch_size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        batches = iter(self._loader())
+        with warnings.catch_warnings():
+            # A worker decodes and transforms: it touches no lock that a thread of this process may hold at the fork.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            batches = iter(self._loader())
         self._running.append(batches)
         shape = None
         try:

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from torchbench.loading.normalise import Levels
 from torchbench.loading.pixels import Pixels
 
 SUFFIX = ".prepared"
-PIECE = 4  # crops that are read at once: enough to spread the cost of a call, few enough to stay in a core's cache
+PIECE = 2_500_000  # bytes that are read at once: enough to spread the cost of a call, few enough for a core's caches
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class PreparedCache:
             return None
         if not self.read_only:
             with suppress(OSError):
-                os.utime(path)
+                os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # mtime tells one writing from another
         return entry
 
     def begin(self, contents: Contents) -> Draft:
@@ -97,14 +98,14 @@ class PreparedCache:
     def _make_room(self, size: int) -> None:
         """Remove abandoned drafts, then the least recently used entries, until `size` more bytes keep the limit."""
         if size > self.limit:
-            raise Unusable(f"it needs {gigabytes(size)}, the limit is {gigabytes(self.limit)}")
+            raise Unusable(f"it needs {readable_size(size)}, the limit is {readable_size(self.limit)}")
         self._remove_abandoned()
         entries = self.entries()
         while entries and sum(entry.size for entry in entries) + size > self.limit:
             entries.pop().path.unlink(missing_ok=True)
         free = shutil.disk_usage(self.folder).free
         if size > 0.95 * free:
-            raise Unusable(f"it needs {gigabytes(size)}, the disk has {gigabytes(free)} left")
+            raise Unusable(f"it needs {readable_size(size)}, the disk has {readable_size(free)} left")
 
     def _remove_abandoned(self) -> None:
         """Remove the drafts that nobody holds a lock on: their writers were killed."""
@@ -118,9 +119,8 @@ class PreparedCache:
 class PreparedPixels:
     """The crops of an entry; one that is damaged is decoded anew, said once, and the entry removed."""
 
-    piece = PIECE
-
     def __init__(self, entry: Entry, original: Pixels) -> None:
+        self.piece = max(1, PIECE // entry.contents.crop_bytes)
         self._entry = entry
         self._original = original
         self._damaged = False
@@ -175,7 +175,7 @@ def through_cache(cache: PreparedCache, contents: Contents, original: Pixels) ->
             say(f"no prepared cache is written to {cache.folder}: {reason}")
         yield original
         return
-    say(f"writing the prepared cache: {gigabytes(contents.file_bytes)} to {cache.folder}")
+    say(f"writing the prepared cache: {readable_size(contents.file_bytes)} to {cache.folder}")
     with _finished(draft):
         yield RecordedPixels(original, draft)
 
@@ -208,7 +208,7 @@ def is_prepared(cache: PreparedCache, contents: Contents, original: Pixels) -> b
     return False
 
 
-def gigabytes(size: int) -> str:
+def readable_size(size: int) -> str:
     """A number of bytes, for a person."""
     return f"{size / 1e9:.1f} GB" if size >= 50_000_000 else f"{size / 1e6:.1f} MB"
 
@@ -228,4 +228,4 @@ def _stored(path: Path) -> Stored | None:
         contents, _ = read_contents(path)
     except Unusable:
         contents = None
-    return Stored(path.stem, path, status.st_size, status.st_mtime, contents)
+    return Stored(path.stem, path, status.st_size, status.st_atime, contents)
