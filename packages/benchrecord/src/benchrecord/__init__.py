@@ -2,6 +2,8 @@
 
 from benchrecord.comparison import Comparison, compare, mcnemar_p_value
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
+from benchrecord.multilabel import REAL_ACCURACY, score_multilabel
+from benchrecord.per_class import Confusion, PerClass, most_confused, per_class_accuracy
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
 from benchrecord.record import FORMAT, append_record, printable, read_records, validate_record
@@ -11,11 +13,14 @@ from benchrecord.ties import TiedGroups, tied_groups
 
 __all__ = [
     "FORMAT",
+    "REAL_ACCURACY",
     "TOP",
     "BenchRecordError",
     "Comparison",
+    "Confusion",
     "InvalidPredictions",
     "InvalidRecord",
+    "PerClass",
     "Predictions",
     "PredictionsBuilder",
     "PredictionsFile",
@@ -24,10 +29,13 @@ __all__ = [
     "append_record",
     "compare",
     "mcnemar_p_value",
+    "most_confused",
+    "per_class_accuracy",
     "printable",
     "read_predictions",
     "read_records",
     "score",
+    "score_multilabel",
     "tied_groups",
     "top_k_correct",
     "validate_record",
