@@ -25,7 +25,7 @@ def in_one_folder(place: Place, table: Labels | None) -> Found | None:
     if not names:
         return None
     solution = _solution_above(place)
-    if solution:
+    if solution is not None:
         return _found(place, names, _from_solution(names, solution), f"labels from {SOLUTION}")
     classes = [class_in_name(name) for name in names]
     numbers = [image_number(name) for name in names]

@@ -67,7 +67,7 @@ class Memory:
     def _read(self) -> tuple[list[str], Stats, Digests] | None:
         """Names, stats and digests, or None when there is nothing readable."""
         try:
-            with np.load(self.file, allow_pickle=False) as arrays:
+            with self.file.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 blob, stats, digests = arrays["names"], arrays["stats"], arrays["digests"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None

@@ -51,5 +51,6 @@ def _refuse_too_many(found: Found, counts: Labels) -> None:
     if counts[most] > PER_CLASS:
         raise DataError(
             f"{found.folder} holds {counts[most]:,} images of class {most} ({wnids()[most]}), and ImageNet's "
-            f"validation set has {PER_CLASS} of each; these are training images, another set, or copies of the same files"
+            f"validation set has {PER_CLASS} of each; these are training images, another set, "
+            "or copies of the same files"
         )
