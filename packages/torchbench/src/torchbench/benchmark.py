@@ -30,8 +30,8 @@ class ImageClassification:
     """One best class of `classes` for each image. A benchmark is a subclass that declares; see the class attributes.
 
     `dataset` is the torchvision class that users know, `classes` and `size` (images) are its test split's, `data_root`
-    is where that is looked for by default. `reader` finds it on disk; unless a benchmark has one of its own, torchvision
-    does. `normalize` and `input_transform` are for a model that brings none.
+    is where that is looked for by default. `reader` finds it on disk; unless a benchmark has one of its own,
+    torchvision does. `normalize` and `input_transform` are for a model that brings none.
     """
 
     task: ClassVar = "Image Classification"
@@ -141,15 +141,21 @@ class ImageClassification:
         return finish(record, notes, settings, evaluation.predictions)
 
     @classmethod
-    def find_data(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> TestSet:
-        """The test split at the place that the call, the environment or the benchmark names, in this order.
+    def data_folder(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> Path:
+        """The folder that the call, the environment or the benchmark names, in this order.
 
         On a platform the environment goes first.
         """
         asked = None if data_root is None else Path(data_root)
         root = (settings.data_root if settings.server else asked or settings.data_root) or Path(cls.data_root)
+        return root.expanduser()
+
+    @classmethod
+    def find_data(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> TestSet:
+        """The test split in that folder, with a line that says where it is and one that says what was found."""
+        root = cls.data_folder(data_root, settings)
         say(f"{cls.name}: looking for the test split at {root}")
-        test_set = cls.reader.find(root.expanduser(), remember=settings.remember)
+        test_set = cls.reader.find(root, remember=settings.remember)
         say(f"{cls.name}: {len(test_set.ids):,} images, {test_set.layout}", *test_set.assumptions)
         return test_set
 

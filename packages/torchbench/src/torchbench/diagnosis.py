@@ -5,7 +5,7 @@ classes; and a few images may be recognised once their channels or their scale a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchrecord import Score
+from benchrecord import Predictions, Score
 from torchbench.evaluate import Evaluation, Exam
 from torchbench.loading import LoadingOptions, open_batches
+from torchbench.model_facts import FORWARD_ERRORS, copy_sharing_weights
 from torchbench.predictor import Predictor
 
 Labels = NDArray[np.int64]
@@ -43,15 +44,26 @@ class Inputs:
 
 def diagnose(scored: Score, evaluation: Evaluation, exam: Exam, predictor: Predictor, inputs: Inputs) -> list[str]:
     """Sentences for a result near chance, an empty list for any other; the first hint names the likeliest mistake."""
-    samples, correct = scored.samples, scored.correct["Top 1 Accuracy"]
-    if not is_near_chance(correct, samples, exam.classes):
+    if not is_near_chance(scored.correct["Top 1 Accuracy"], scored.samples, exam.classes):
         return []
-    found = f"{correct:,} of {samples:,} right answers are what guessing gives"
     best, targets = evaluation.predictions.classes[:, 0].astype(np.int64), exam.targets.numpy()
     hints = class_order_hints(best, targets, exam.classes)
-    chosen = probe_indices(samples, evaluation.seconds.model)
+    chosen = probe_indices(scored.samples, evaluation.seconds.model)
     if chosen and not hints:
-        hints = input_hints(predictor, inputs.sample(chosen), exam.targets[chosen])
+        hints = second_look(predictor, inputs.sample(chosen), exam.targets[chosen])
+    return _in_words(scored, best, hints)
+
+
+def diagnose_answers(scored: Score, predictions: Predictions, labels: Labels) -> list[str]:
+    """The same for a run whose images and model are not at hand; labels `(N,)` in the order of the predictions."""
+    if not is_near_chance(scored.correct["Top 1 Accuracy"], scored.samples, predictions.number_of_classes):
+        return []
+    best = predictions.classes[:, 0].astype(np.int64)
+    return _in_words(scored, best, class_order_hints(best, labels, predictions.number_of_classes))
+
+
+def _in_words(scored: Score, best: Labels, hints: list[str]) -> list[str]:
+    found = f"{scored.correct['Top 1 Accuracy']:,} of {scored.samples:,} right answers are what guessing gives"
     unexplained = "no known mistake explains it: were the trained weights loaded?"
     return [found, *(hints or [*collapse_hint(best), unexplained])]
 
@@ -105,6 +117,17 @@ def collapse_hint(best: Labels) -> list[str]:
     if share < 0.5 or len(best) < 10:
         return []
     return [f"class {values[counts.argmax()]} is the answer for {share:.0%} of the images"]
+
+
+def second_look(predictor: Predictor, images: torch.Tensor, targets: torch.Tensor) -> list[str]:
+    """Hints about the input, from a copy of the model, so that the model itself sees every image once and no more."""
+    if not isinstance(predictor.model, torch.nn.Module):
+        return []
+    try:
+        duplicate = replace(predictor, model=copy_sharing_weights(predictor.model))
+        return input_hints(duplicate, images, targets)
+    except FORWARD_ERRORS as error:
+        return [f"the input could not be looked into: {type(error).__name__} from the model"]
 
 
 def input_hints(

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("torchbench", "torch", "torchvision", "pillow", "numpy")
+_PACKAGES = ("torchbench", "torchvision", "pillow", "numpy")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Plain values for the record; a fact that this machine does not tell is left out."""
     facts: dict[str, Any] = {name: version(name) for name in _PACKAGES}
     facts |= {
+        "torch": torch.__version__,  # says which build, which the package's version does not
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor_name(),

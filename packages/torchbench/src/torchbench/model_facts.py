@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 _COUNTER = "torch.utils.flop_counter (matrix products, convolutions and attention)"
-# What a model's own forward may raise when it is asked to run on one image, on a copy, under a counter.
-_FORWARD_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+# What copying a model and asking the copy about other inputs than it was written for may raise.
+FORWARD_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ def digest_of_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
+def copy_sharing_weights(model: torch.nn.Module) -> torch.nn.Module:
+    """The model once more, with the same tensors: what a call changes in its attributes stays in the copy."""
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
+
+
 def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | None]:
     """Multiply-accumulate operations for one image, or None and the reason why they could not be counted.
 
@@ -69,15 +74,14 @@ def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | 
     """
     if not isinstance(example, torch.Tensor):
         return None, "the model's input is not a single tensor"
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused attention layer would be counted as nothing
     counter = FlopCounterMode(display=False)
     try:
-        duplicate = copy.deepcopy(getattr(model, "_orig_mod", model), shared)  # a compiled module keeps the original
+        duplicate = copy_sharing_weights(getattr(model, "_orig_mod", model))  # a compiled module keeps the original
         with torch.no_grad(), counter:
             duplicate.eval()(example)
-    except _FORWARD_ERRORS as error:
+    except FORWARD_ERRORS as error:
         return None, f"could not be counted: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)

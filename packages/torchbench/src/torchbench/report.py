@@ -98,8 +98,12 @@ def result_lines(result: BenchmarkResult) -> list[str]:
 def samples_in_words(result: BenchmarkResult) -> str:
     """How many images the figures stand on, and whether that is the whole benchmark."""
     facts = result.record["dataset"]
+    if "samples" not in facts:
+        return "the arguments alone"
     if facts["complete"]:
         return f"all {facts['samples']:,} images"
+    if facts["samples"] > facts["size"]:
+        return f"{facts['samples']:,} images, NOT the test split of {facts['size']:,}"
     return f"a SUBSET of {facts['samples']:,} of {facts['size']:,} images, not comparable with published figures"
 
 
@@ -130,8 +134,9 @@ def _speed_lines(result: BenchmarkResult) -> list[str]:
     speed, facts = result.record["speed"], result.record["model_facts"]
     lines = []
     if speed:
-        parts = ", ".join(f"{part} {speed['seconds'][part]:.1f} s" for part in ("loading", "model", "scoring"))
-        lines.append(f"  {speed['samples_per_second']:,.1f} images/s ({parts}), batch size {speed['batch_size']}")
+        parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in speed["seconds"].items())
+        batch = f", batch size {speed['batch_size']}" if "batch_size" in speed else ""
+        lines.append(f"  {speed['samples_per_second']:,.1f} images/s ({parts}){batch}")
     size = [f"{facts['parameters'] / 1e6:,.2f} M parameters"] if "parameters" in facts else []
     size += [f"{facts['macs'] / 1e9:,.2f} G multiply-adds an image"] if "macs" in facts else []
     size += [f"peak memory {speed['memory']['process_bytes'] / 2**30:.1f} GiB"] if speed.get("memory") else []

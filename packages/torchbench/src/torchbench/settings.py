@@ -1,4 +1,4 @@
-"""What the environment says about this run; the only place that reads it.
+"""What the environment says about this run; the only place that reads or changes it.
 
 | variable                  | meaning                                                                              |
 |---------------------------|--------------------------------------------------------------------------------------|
@@ -46,6 +46,11 @@ class Settings:
             cache=_path(environ, "SOTABENCH_CACHE_DIR"),
             remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
         )
+
+
+def set_variable(name: str, value: str) -> None:
+    """Set a variable of this process and of those that it starts."""
+    os.environ[name] = value
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -88,7 +88,7 @@ class AverageMeter:
 def accuracy(output: torch.Tensor, target: torch.Tensor, topk: Sequence[int] = (1,)) -> list[torch.Tensor]:
     """Top-k accuracy of a batch in percent, a tensor of one float for each k.
 
-    Ties go to the lowest class index, and NaN is never the best. `output` is `(B, C)`, `target` is `(B,)` class indices.
+    Ties go to the lowest class index, and NaN is never the best. `output` is `(B, C)`, `target` `(B,)` class indices.
     """
     output = output.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     ranked = output.sort(dim=1, descending=True, stable=True).indices[:, : max(topk)]

@@ -10,7 +10,7 @@ from torchbench.dataset.class_folders import CLASSES, by_class
 from torchbench.dataset.devkit import check_devkit
 from torchbench.dataset.fingerprint import check_files
 from torchbench.dataset.flat import in_one_folder
-from torchbench.dataset.found import Found, Place, ids_of
+from torchbench.dataset.found import FilePaths, Found, Place, ids_of
 from torchbench.dataset.labels import VALIDATION_LABELS_FILE, validation_labels
 from torchbench.dataset.mistakes import MANY, existing_folder, nothing_found, refuse_wrong_folder
 from torchbench.dataset.names import TRAINING_NAME
@@ -89,12 +89,12 @@ class ImageNetReader:
         return extract(root, self.val_archive, labels)
 
     def _test_set(self, root: Path, found: Found, notes: tuple[str, ...], remember: Path | None) -> TestSet:
-        sentences = subset_sentences(found)  # before any image is read: it refuses what cannot be the validation set
+        sentences = subset_sentences(found)
         if not is_complete(found) and (root / self.val_archive.name).is_file():
             sentences += (f"{self.val_archive.name} is not read: val/ has images; to extract it anew, remove val/",)
         checked = check_files(found.folder, found.files, remember=remember)
         return TestSet(
-            images=ImageFiles([found.folder / file for file in found.files]),
+            images=ImageFiles(FilePaths(found.folder, found.files)),
             ids=ids_of(found.files),
             labels=found.labels,
             name="ImageNet",

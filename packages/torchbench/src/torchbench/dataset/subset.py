@@ -6,7 +6,6 @@ from torchbench.dataset.class_folders import CLASSES
 from torchbench.dataset.found import Found
 from torchbench.dataset.labels import wnids
 from torchbench.dataset.testset import Labels
-from torchbench.errors import DataError
 
 PER_CLASS = 50
 SHOWN = 3
@@ -18,14 +17,12 @@ def is_complete(found: Found) -> bool:
 
 
 def subset_sentences(found: Found) -> tuple[str, ...]:
-    """Sentences for the user about what is missing; none for the complete set.
-
-    Raises DataError when a class has more images than the validation set has of it.
-    """
+    """Sentences for the user about what is missing or too much; none for the complete set."""
     counts = _counts(found)
-    _refuse_too_many(found, counts)
     if is_complete(found):
         return ()
+    if counts.max() > PER_CLASS:
+        return _too_many(found, counts)
     size = PER_CLASS * CLASSES
     sentences = [f"a subset: {len(found.files):,} of {size:,} images"]
     empty = int((counts == 0).sum())
@@ -46,11 +43,11 @@ def _counts(found: Found) -> Labels:
     return np.bincount(found.labels, minlength=CLASSES)
 
 
-def _refuse_too_many(found: Found, counts: Labels) -> None:
+def _too_many(found: Found, counts: Labels) -> tuple[str, ...]:
+    """Sentences about a set that cannot be the validation set: it may be evaluated, but not taken for it."""
     most = int(counts.argmax())
-    if counts[most] > PER_CLASS:
-        raise DataError(
-            f"{found.folder} holds {counts[most]:,} images of class {most} ({wnids()[most]}), and ImageNet's "
-            f"validation set has {PER_CLASS} of each; these are training images, another set, "
-            "or copies of the same files"
-        )
+    found_and_expected = f"{counts[most]:,} images of class {most} ({wnids()[most]}), where it has {PER_CLASS} of each"
+    return (
+        f"not the validation set: {found_and_expected}; training images, another set, or copies of the same files?",
+        f"a subset at best: {len(found.files):,} images; the figures are not comparable with published ones",
+    )
