@@ -3,9 +3,11 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +45,12 @@ def check_files(folder: Path, files: Sequence[str], *, remember: Path | None) ->
     notes: tuple[str, ...] = ()
     if unread.size:
         try:
-            for row, digest, reason in _read_all(folder, files, unread.tolist()):
-                if reason:
-                    broken[files[row]] = reason
-                else:
-                    digests[row], known[row] = np.frombuffer(digest, np.uint8), True
+            with closing(_read_all(folder, files, unread.tolist())) as reads:
+                for row, digest, reason in reads:
+                    if reason:
+                        broken[files[row]] = reason
+                    else:
+                        digests[row], known[row] = np.frombuffer(digest, np.uint8), True
         finally:
             rows = np.flatnonzero(known)
             notes = _remember(memory, [files[row] for row in rows.tolist()], stats[rows], digests[rows], before_ns)
@@ -68,7 +71,8 @@ def fingerprint_of(digests: Digests | Iterable[bytes]) -> str:
 def _stats(folder: Path, files: Sequence[str]) -> Stats:
     """Size, time and inode of every file, (N, 3)."""
     prefix = os.path.join(folder, "")  # noqa: PTH118 - text: one Path a file costs as much as the call to the system
-    return np.array([_stat(prefix + file) for file in files], np.int64).reshape(-1, 3)
+    numbers = chain.from_iterable(_stat(prefix + file) for file in files)
+    return np.fromiter(numbers, np.int64, count=3 * len(files)).reshape(-1, 3)
 
 
 def _stat(path: str) -> tuple[int, int, int]:
@@ -79,7 +83,7 @@ def _stat(path: str) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino & (2**63 - 1)
 
 
-def _read_all(folder: Path, files: Sequence[str], rows: list[int]) -> Iterable[tuple[int, bytes, str | None]]:
+def _read_all(folder: Path, files: Sequence[str], rows: list[int]) -> Generator[tuple[int, bytes, str | None]]:
     """Row, SHA-256 and reason why it is broken (or None) of every file asked for, read in threads."""
     chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     workers = min(16, (os.cpu_count() or 1) + 4)  # hashing releases the GIL, and a network disk wants several readers
