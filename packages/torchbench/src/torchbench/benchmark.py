@@ -156,7 +156,8 @@ class ImageClassification:
         root = cls.data_folder(data_root, settings)
         say(f"{cls.name}: looking for the test split at {root}")
         test_set = cls.reader.find(root, remember=settings.remember)
-        say(f"{cls.name}: {len(test_set.ids):,} images, {test_set.layout}", *test_set.assumptions)
+        say(f"{cls.name}: {len(test_set.ids):,} images, {test_set.layout}")
+        say(*(f"  {assumption}" for assumption in test_set.assumptions))
         return test_set
 
     @classmethod
