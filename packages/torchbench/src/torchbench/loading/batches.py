@@ -8,16 +8,18 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import numpy as np
 import torch
 from PIL import Image
 
+from torchbench.errors import BrokenImage
 from torchbench.images import ImageFiles
 from torchbench.loading.as_written import AsWrittenBatches
 from torchbench.loading.cache import PreparedCache, is_prepared, through_cache
-from torchbench.loading.entry import Contents
+from torchbench.loading.entry import Contents, checksums_of
 from torchbench.loading.fast import FastBatches
 from torchbench.loading.options import LoadingOptions
-from torchbench.loading.pixels import FilePixels, ImagePixels
+from torchbench.loading.pixels import FilePixels, ImagePixels, Pixels
 from torchbench.loading.plan import Plan, as_written, read_transform
 from torchbench.loading.proof import prove_on_first
 from torchbench.loading.recipe import Recipe, Unrecognised
@@ -69,24 +71,30 @@ def _open_fast(images: Sequence[Image.Image], transform: Any, options: LoadingOp
     if not isinstance(images, ImageFiles) or options.cache is None or options.fingerprint is None:
         return FastBatches(lambda: nullcontext(pixels), len(images), recipe, options, plan)
     cache = PreparedCache(options.cache, options.cache_bytes)
-    contents = _contents(images, options.fingerprint, recipe, facts)
-    if is_prepared(cache, contents, pixels):
+    try:
+        contents = _contents(images, options.fingerprint, recipe, pixels)
+    except BrokenImage:  # the first pass will say so when it comes to it
+        return FastBatches(lambda: nullcontext(pixels), len(images), recipe, options, plan)
+    if is_prepared(cache, contents):
         plan = replace(plan, name="cached", reason=f"{plan.reason}; the crops are in the prepared cache")
     return FastBatches(partial(through_cache, cache, contents, pixels), len(images), recipe, options, plan)
 
 
-def _contents(images: ImageFiles, fingerprint: str, recipe: Recipe, facts: dict[str, str]) -> Contents:
-    """What the entry of these images would hold; the file names are in it because a fingerprint knows no order."""
-    names = hashlib.sha256("\n".join(path.name for path in images.paths).encode()).hexdigest()
-    height, width = recipe.output
+def _contents(images: ImageFiles, fingerprint: str, recipe: Recipe, pixels: Pixels) -> Contents:
+    """What the entry of these images would hold; raises BrokenImage when the first one is."""
+    first = np.empty((1, *recipe.output, 3), np.uint8)
+    pixels.read(0, first)
+    names = "\n".join(path.name for path in images.paths)
+    facts = pixels.describe()
     return Contents(
         fingerprint=fingerprint,
-        names=names,
+        names=hashlib.sha256(names.encode()).hexdigest(),
+        first=int(checksums_of(first)[0]),
         geometry=recipe.geometry.describe(),
         filter=recipe.filter.name.lower(),
         decoder=facts["decoder"],
         pillow=facts["pillow"],
         count=len(images),
-        height=height,
-        width=width,
+        height=recipe.output[0],
+        width=recipe.output[1],
     )

@@ -14,7 +14,6 @@ import os
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,9 @@ FORMAT = 1
 HEADER = 4096
 LANES = 64
 
+# By device and inode: when a file was last modified, and which of its crops this process verified since.
+_verified: dict[tuple[int, int], tuple[int, np.ndarray[Any, Any]]] = {}
+
 
 class Unusable(Exception):  # noqa: N818 - an answer: no entry is read or written, and the images are decoded
     """An entry, or a crop of it, cannot be used; the message says why."""
@@ -38,10 +40,15 @@ class Unusable(Exception):  # noqa: N818 - an answer: no entry is read or writte
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in an entry: which images, prepared how, by what; and the shape of it all."""
+    """What is in an entry: which images, prepared how, by what; and the shape of it all.
+
+    `names` is a digest of the file names in order, `first` the checksum of the first crop as it is decoded today: an
+    entry of other images, or of a decoder that gave other pixels, has other contents.
+    """
 
     fingerprint: str
     names: str
+    first: int
     geometry: dict[str, object]
     filter: str
     decoder: str
@@ -116,8 +123,10 @@ class Entry:
         if zlib.crc32(self._checksums.tobytes()) != checksum:
             self.close()
             raise Unusable(f"{path} is damaged")
-        status = os.fstat(self._file.fileno())
-        self._verified = _verified_of(status.st_dev, status.st_ino, status.st_mtime_ns, contents.count)
+        modified, verified = _verified.get(self._identity(), (-1, self._checksums))
+        same = modified == os.fstat(self._file.fileno()).st_mtime_ns
+        self._verified = verified if same else np.zeros(contents.count, np.bool_)
+        self._remember()
 
     def close(self) -> None:
         """Close the file."""
@@ -133,10 +142,23 @@ class Entry:
             raise Unusable(f"{self.path} is damaged")
         self._verified[crops] = True
 
+    def touch(self) -> None:
+        """Say that the entry is in use now, if that may be said; its time of modification is that of its last use."""
+        with suppress(OSError):
+            os.utime(self._file.fileno())
+            self._remember()
+
     def remove(self) -> None:
         """Remove the file, if it may be."""
         with suppress(OSError):
             self.path.unlink()
+
+    def _identity(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_dev, status.st_ino
+
+    def _remember(self) -> None:
+        _verified[self._identity()] = os.fstat(self._file.fileno()).st_mtime_ns, self._verified
 
     def _read_into(self, memory: memoryview, offset: int) -> None:
         while memory:
@@ -147,12 +169,6 @@ class Entry:
             if not got:
                 raise Unusable(f"{self.path} ends early")
             memory, offset = memory[got:], offset + got
-
-
-@lru_cache(maxsize=8)
-def _verified_of(_device: int, _inode: int, _modified: int, count: int) -> np.ndarray[Any, Any]:
-    """For one file as it was written once: which of its crops this process has verified."""
-    return np.zeros(count, np.bool_)
 
 
 class Draft:

@@ -31,6 +31,10 @@ class Pixels(Protocol):
         """Fill `levels` `(k, h, w, 3)` with the crops `first` to `first + k`, or raise the error of one of them."""
         ...
 
+    def describe(self) -> dict[str, str]:
+        """What decodes and what resizes, for the record."""
+        ...
+
 
 class ImagePixels:
     """The crops of images that are in memory, or that only Pillow is to open."""
@@ -47,7 +51,7 @@ class ImagePixels:
             place_image(self._images[index], self._recipe, out)
 
     def describe(self) -> dict[str, str]:
-        """What decodes and what resizes, for the record."""
+        """See Pixels."""
         return {"decoder": "Pillow", "kernel": "Pillow", "pillow": PIL.__version__}
 
 
@@ -69,7 +73,7 @@ class FilePixels:
                 place_image(open_rgb(self._paths[index]), self._recipe, out)
 
     def describe(self) -> dict[str, str]:
-        """What decodes and what resizes, for the record."""
+        """See Pixels."""
         return {"decoder": decoder(), "kernel": backend(), "pillow": PIL.__version__}
 
     def _inside(self, width: int, height: int) -> Placement:
