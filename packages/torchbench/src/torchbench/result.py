@@ -39,7 +39,10 @@ class BenchmarkResult:
 
     @property
     def results(self) -> dict[str, float]:
-        """Metric name to fraction, `{"Top 1 Accuracy": 0.79312, "Top 5 Accuracy": 0.94526}`."""
+        """Metric name to fraction.
+
+        Such as `{"Top 1 Accuracy": 0.79312, "Top 5 Accuracy": 0.94526}`.
+        """
         return dict(self.record["results"])
 
     @property
