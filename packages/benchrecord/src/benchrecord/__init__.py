@@ -1,8 +1,10 @@
 """What an evaluation of a model produced, and every number that follows from it."""
 
+from benchrecord.calibration import Bin, expected_calibration_error, negative_log_likelihood, reliability
 from benchrecord.comparison import Comparison, compare, mcnemar_p_value
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
 from benchrecord.multilabel import REAL_ACCURACY, score_multilabel
+from benchrecord.outputs_file import OutputsWriter, read_outputs
 from benchrecord.per_class import Confusion, PerClass, most_confused, per_class_accuracy
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
@@ -16,10 +18,12 @@ __all__ = [
     "REAL_ACCURACY",
     "TOP",
     "BenchRecordError",
+    "Bin",
     "Comparison",
     "Confusion",
     "InvalidPredictions",
     "InvalidRecord",
+    "OutputsWriter",
     "PerClass",
     "Predictions",
     "PredictionsBuilder",
@@ -28,12 +32,16 @@ __all__ = [
     "TiedGroups",
     "append_record",
     "compare",
+    "expected_calibration_error",
     "mcnemar_p_value",
     "most_confused",
+    "negative_log_likelihood",
     "per_class_accuracy",
     "printable",
+    "read_outputs",
     "read_predictions",
     "read_records",
+    "reliability",
     "score",
     "score_multilabel",
     "tied_groups",

@@ -50,7 +50,7 @@ _NPY_HEADER = re.compile(rb"\{'descr': '([^']*)', 'fortran_order': False, 'shape
 
 @dataclass(frozen=True)
 class PredictionsFile:
-    """What a record says about the predictions file beside it: `size` in bytes, SHA-256 in hexadecimal."""
+    """What a record says about a file beside it, predictions or outputs: `size` in bytes, SHA-256 in hexadecimal."""
 
     name: str
     size: int

@@ -300,7 +300,7 @@ def _samples(key: str, value: object) -> None:
         _refuse(key, "a count of images", value)
 
 
-def _predictions(key: str, value: object) -> None:
+def _file(key: str, value: object) -> None:
     if not isinstance(value, dict) or value.keys() != {"name", "size", "sha256"}:
         _refuse(key, "an object of name, size and sha256", value)
     if not isinstance(value["name"], str) or not _FILE_NAME.fullmatch(value["name"]):
@@ -334,7 +334,8 @@ _FIELDS: dict[str, Check] = {
     "pytorch_hub_id": _text(200),
     "paper_results": _numbers,
     "run_hash": _text(200),
-    "predictions": _predictions,
+    "predictions": _file,
+    "outputs": _file,
     "target_map": _target_map,
     "speed_mem_metrics": _object,
     "dataset": _object,
