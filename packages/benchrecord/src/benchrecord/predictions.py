@@ -104,6 +104,14 @@ class PredictionsBuilder:
         self._ranked.append(_concatenate(ranked))
         return self._ranked[-1].classes
 
+    def extend(self, other: "PredictionsBuilder") -> None:
+        """Take all that `other` collected, after what is here; raises InvalidPredictions for other classes."""
+        if other.number_of_classes != self.number_of_classes:
+            raise InvalidPredictions(f"expected {self.number_of_classes} classes, found {other.number_of_classes}")
+        self._ids.extend(other._ids)
+        self._ranked.extend(other._ranked)
+        self._probabilities = self._probabilities and other._probabilities
+
     def finish(self) -> Predictions:
         """Everything added so far, in the order in which it was added. Raises InvalidPredictions for an id twice."""
         classes, outputs, log_rest = _concatenate([_empty(), *self._ranked])

@@ -14,7 +14,7 @@ from torchbench import checks
 from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
 from torchbench.environment import reset_peak_memory
-from torchbench.evaluate import Evaluation, Exam, evaluate
+from torchbench.evaluate import Evaluation, Exam, evaluate, joined
 from torchbench.loading import Batches, LoadingOptions, open_batches
 from torchbench.metrics import TopK
 from torchbench.paper import Paper
@@ -23,6 +23,7 @@ from torchbench.record import describe_call, describe_dataset, describe_run, des
 from torchbench.report import RunningAccuracy, result_lines, say
 from torchbench.result import BenchmarkResult, store
 from torchbench.settings import Settings
+from torchbench.team import ALONE, Team, team_of
 from torchbench.utils import default_data_to_device, send_model_to_device
 
 
@@ -105,7 +106,7 @@ class ImageClassification:
         paper = Paper(paper_model_name, paper_arxiv_id, paper_pwc_id, paper_results, pytorch_hub_url)
         transform = cls.input_transform if input_transform is None else input_transform
         send = cls.send_data_to_device if send_data_to_device is None else send_data_to_device
-        workers = usable_cores() if num_workers is None else num_workers
+        workers = max(1, usable_cores() // settings.world_size) if num_workers is None else num_workers
         checks.check_model(model)
         checks.check_numbers(batch_size=batch_size, num_workers=workers, num_gpu=num_gpu)
         checks.check_hooks(model_output_transform=model_output_transform, send_data_to_device=send)
@@ -114,11 +115,13 @@ class ImageClassification:
         record = describe_call(cls, paper, model_description, target_map, settings)
         if settings.check:
             checks.refuse(problems)
+        team = team_of(settings)
         if settings.check == "params":
-            return finish(record, problems, settings)
+            return finish(record, problems, settings, team=team)
 
-        placed, device = send_model_to_device(model, *cls.placement(num_gpu, device, settings))
-        test_set = cls.find_data(data_root, settings)
+        placed, device = send_model_to_device(model, *placement(num_gpu, device, settings, team))
+        test_set = team.from_leader(lambda: cls.find_data(data_root, settings))
+        mine = team.share(len(test_set.ids))
         predictor = Predictor(placed, device, cls.classes, send, model_output_transform, say)
         options = LoadingOptions(
             batch_size=batch_size,
@@ -129,16 +132,19 @@ class ImageClassification:
             fingerprint=test_set.fingerprint,
         )
         exam = exam_of(test_set, target_map, cls.classes)
-        with evaluating(placed), open_batches(test_set.images, transform, options) as batches:
-            evaluation = run(predictor, batches, exam, settings)
+        with evaluating(placed), open_batches(test_set.images[mine], transform, options) as batches:
+            share = run(predictor, batches, exam.share(mine), settings, team)
+            evaluation = joined(team.gather(share))
             record |= describe_run(model, transform, predictor, evaluation, batches)
+            record["speed"]["processes"] = team.size
             record["dataset"] = describe_dataset(test_set, sealed=settings.sealed)
             notes = [*problems, *nonfinite_note(evaluation.predictions)]
             if not (settings.sealed or settings.check):
                 scored = cls.score(evaluation.predictions, test_set, target_map)
                 record |= describe_score(scored, paper)
-                notes += diagnose(scored, evaluation, exam, predictor, Inputs(test_set.images, transform))
-        return finish(record, notes, settings, evaluation.predictions)
+                inputs = Inputs(test_set.images, transform)
+                notes += team.from_leader(lambda: diagnose(scored, evaluation, exam, predictor, inputs))
+        return finish(record, notes, settings, evaluation.predictions, team)
 
     @classmethod
     def data_folder(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> Path:
@@ -161,16 +167,6 @@ class ImageClassification:
         return test_set
 
     @classmethod
-    def placement(
-        cls, num_gpu: int, device: torch.device | str | None, settings: Settings
-    ) -> tuple[int, torch.device | str | None]:
-        """Number of GPUs and device: the caller's, or the platform's with a line that says so."""
-        if not settings.server:
-            return num_gpu, device
-        say("SOTABENCH_SERVER is set: data_root, device and num_gpu are the platform's")
-        return 1, None
-
-    @classmethod
     def score(cls, predictions: Predictions, test_set: TestSet, target_map: Sequence[int] | None) -> Score:
         """Integer counts of right answers for the benchmark's metrics."""
         labels = dict(zip(test_set.ids, test_set.labels.tolist(), strict=True))
@@ -182,17 +178,28 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def placement(
+    num_gpu: int, device: torch.device | str | None, settings: Settings, team: Team
+) -> tuple[int, torch.device | str | None]:
+    """Number of GPUs and device: the caller's, or the platform's with a line that says so."""
+    if settings.server:
+        if team.leads:
+            say("SOTABENCH_SERVER is set: data_root, device and num_gpu are the platform's")
+        num_gpu, device = 1, None
+    return num_gpu, device or team.device()
+
+
 def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int) -> Exam:
     """The questions of a test set; the targets are numbered as the model's hooks expect them."""
     targets = torch.from_numpy(test_set.labels.astype(np.int64))
     return Exam(test_set.ids, targets if target_map is None else torch.tensor(target_map)[targets], classes)
 
 
-def run(predictor: Predictor, batches: Batches, exam: Exam, settings: Settings) -> Evaluation:
-    """One pass over the test set, or over its first batch when only checking, with its progress on the terminal."""
+def run(predictor: Predictor, batches: Batches, exam: Exam, settings: Settings, team: Team) -> Evaluation:
+    """One pass over this process's share, or over its first batch when only checking, with its progress."""
     reset_peak_memory(predictor.device)
     known = None if settings.sealed else exam.targets.numpy()
-    with RunningAccuracy(len(exam.ids), known) as progress:
+    with RunningAccuracy(len(exam.ids), known, shown=team.leads) as progress:
         return evaluate(predictor, islice(batches, 1) if settings.check else batches, exam, progress)
 
 
@@ -206,10 +213,17 @@ def nonfinite_note(predictions: Predictions) -> list[str]:
 
 
 def finish(
-    record: dict[str, Any], notes: Sequence[str], settings: Settings, predictions: Predictions | None = None
+    record: dict[str, Any],
+    notes: Sequence[str],
+    settings: Settings,
+    predictions: Predictions | None = None,
+    team: Team = ALONE,
 ) -> BenchmarkResult:
-    """Keep the record where one is asked for, show the report, hand the result back."""
-    stored = settings.store and store(record, predictions, settings.store)
-    result = BenchmarkResult(stored or record, tuple(notes), settings.store, predictions)
-    say(*result_lines(result))
+    """Keep the record where one is asked for, show the report, hand the result back; in a team by its leader."""
+    if settings.store:
+        path = settings.store
+        record = team.from_leader(lambda: store(record, predictions, path))
+    result = BenchmarkResult(record, tuple(notes), settings.store, predictions)
+    if team.leads:
+        say(*result_lines(result))
     return result

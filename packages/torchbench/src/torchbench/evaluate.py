@@ -4,7 +4,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +35,10 @@ class Exam:
     targets: torch.Tensor
     classes: int
 
+    def share(self, chosen: slice) -> "Exam":
+        """Some of the questions."""
+        return Exam(self.ids[chosen], self.targets[chosen], self.classes)
+
 
 @dataclass(frozen=True)
 class Seconds:
@@ -51,11 +56,29 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out of one pass over a test set."""
+    """What came out of one pass over a test set, or over a share of it."""
 
-    predictions: Predictions
+    collected: PredictionsBuilder
     seconds: Seconds
     run_hash: str
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """What the model predicted, in the order of the exam."""
+        return self.collected.finish()
+
+
+def joined(shares: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation out of those of several shares, in their order; time is the slowest share's.
+
+    The run hash is the first share's, so it depends on how many shares there were.
+    """
+    first = shares[0]
+    collected = PredictionsBuilder(first.collected.number_of_classes)
+    for share in shares:
+        collected.extend(share.collected)
+    seconds = (max(getattr(share.seconds, part.name) for share in shares) for part in fields(Seconds))
+    return Evaluation(collected, Seconds(*seconds), first.run_hash)
 
 
 @dataclass
@@ -98,7 +121,7 @@ def evaluate(predict: Predict, batches: Iterable[torch.Tensor], exam: Exam, prog
         run_hash = run_hash or first_batch_hash(values)
         position = chosen.stop
         progress.advance(len(images), best)
-    return Evaluation(builder.finish(), Seconds(**watch.spent), run_hash)
+    return Evaluation(builder, Seconds(**watch.spent), run_hash)
 
 
 def as_numpy(outputs: torch.Tensor) -> NDArray[np.generic]:

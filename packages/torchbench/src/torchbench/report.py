@@ -50,13 +50,24 @@ class _LogLines:
         self._stream.flush()
 
 
+class _Unseen:
+    """Nothing, where another process shows the progress."""
+
+    def show(self, done: int, figures: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _display(total: int, stream: TextIO) -> _Bar | _LogLines:
+    redraws = notebook_or_terminal_bar is not terminal_bar or stream.isatty()
+    return _Bar(total) if redraws else _LogLines(total, stream)
+
+
 class RunningAccuracy:
     """Progress of one evaluation; where the labels are known, with Top 1 so far."""
 
-    def __init__(self, total: int, labels: NDArray[np.int64] | None, stream: TextIO | None = None) -> None:
-        stream = stream or sys.stderr
-        redraws = notebook_or_terminal_bar is not terminal_bar or stream.isatty()
-        self._display: _Bar | _LogLines = _Bar(total) if redraws else _LogLines(total, stream)
+    def __init__(self, total: int, labels: NDArray[np.int64] | None, *, shown: bool = True) -> None:
+        self._display = _display(total, sys.stderr) if shown else _Unseen()
         self._labels = labels
         self._done = self._correct = 0
 

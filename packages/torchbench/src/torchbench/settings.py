@@ -8,6 +8,7 @@
 | SOTABENCH_STORE_FILENAME  | the JSON file that the records are appended to                                        |
 | SOTABENCH_CHECK           | `params`: look at the arguments only; `full`: run one batch                           |
 | SOTABENCH_CACHE_DIR       | folder of the prepared cache                                                         |
+| RANK, WORLD_SIZE, LOCAL_RANK | which process of how many this is, where torchrun started it (TORCHELASTIC_RUN_ID) |
 | XDG_CACHE_HOME            | below it, what was learnt about data sets is remembered (else `~/.cache`)             |
 """
 
@@ -33,6 +34,9 @@ class Settings:
     check: Check | None = None
     cache: Path | None = None
     remember: Path | None = None
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -44,8 +48,16 @@ class Settings:
             store=_path(environ, "SOTABENCH_STORE_FILENAME"),
             check=_check(environ.get("SOTABENCH_CHECK", "")),
             cache=_path(environ, "SOTABENCH_CACHE_DIR"),
+            **_ranks(environ),
             remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
         )
+
+
+def _ranks(environ: Mapping[str, str]) -> dict[str, int]:
+    """Which process this is; other launchers set the same names for their own purposes, so torchrun's mark counts."""
+    if not environ.get("TORCHELASTIC_RUN_ID"):
+        return {}
+    return {name: int(environ[name.upper()]) for name in ("rank", "world_size", "local_rank")}
 
 
 def set_variable(name: str, value: str) -> None:
