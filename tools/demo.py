@@ -18,7 +18,10 @@ def main(photographs: Path) -> int:
     repository = ROOT / "examples" / "efficientnet_lite"
     records = ROOT / "build" / "demo" / "results.json"
     records.unlink(missing_ok=True)
-    settings = {"SOTABENCH_DATA_ROOT": str(photographs.resolve()), "SOTABENCH_STORE_FILENAME": str(records)}
+    settings = {
+        "SOTABENCH_DATA_ROOT": os.path.relpath(photographs, repository),
+        "SOTABENCH_STORE_FILENAME": os.path.relpath(records, repository),
+    }
     print(f"$ cd {repository.relative_to(ROOT)} && " + " ".join(f"{k}={v}" for k, v in settings.items()), end=" ")
     print("python sotabench.py", flush=True)
     command = [sys.executable, "sotabench.py"]
