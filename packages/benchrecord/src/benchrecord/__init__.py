@@ -3,6 +3,7 @@
 from benchrecord.calibration import Bin, expected_calibration_error, negative_log_likelihood, reliability
 from benchrecord.comparison import Comparison, compare, mcnemar_p_value
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
+from benchrecord.masked import Masked, masked_predictions
 from benchrecord.multilabel import REAL_ACCURACY, score_multilabel
 from benchrecord.outputs_file import OutputsWriter, read_outputs
 from benchrecord.per_class import Confusion, PerClass, most_confused, per_class_accuracy
@@ -23,6 +24,7 @@ __all__ = [
     "Confusion",
     "InvalidPredictions",
     "InvalidRecord",
+    "Masked",
     "OutputsWriter",
     "PerClass",
     "Predictions",
@@ -33,6 +35,7 @@ __all__ = [
     "append_record",
     "compare",
     "expected_calibration_error",
+    "masked_predictions",
     "mcnemar_p_value",
     "most_confused",
     "negative_log_likelihood",
