@@ -11,14 +11,13 @@ from sotabencheval.image_classification.images import describe_answered, find_im
 from sotabencheval.loop_time import LoopTime, describe_machine
 from sotabencheval.outputs import as_outputs
 from torchbench import checks
-from torchbench.benchmark import finish
 from torchbench.diagnosis import diagnose_answers
 from torchbench.errors import ArgumentError
 from torchbench.image_classification import ImageNet
 from torchbench.paper import Paper
 from torchbench.record import describe_call, describe_score
-from torchbench.report import say
-from torchbench.result import BenchmarkResult
+from torchbench.report import result_lines, say
+from torchbench.result import BenchmarkResult, store
 from torchbench.settings import Settings
 
 METRICS = tuple(metric.name for metric in ImageNet.metrics)
@@ -122,7 +121,11 @@ class ImageNetEvaluator:
         if answered is not None and scored is not None:
             record |= describe_score(scored, self._paper)
             notes += diagnose_answers(scored, answered.predictions, answered.labels)
-        self._saved = finish(record, notes, self._settings, None if answered is None else answered.predictions)
+        predictions = None if answered is None else answered.predictions
+        if self._settings.store:
+            record = store(record, predictions, self._settings.store)
+        self._saved = BenchmarkResult(record, tuple(notes), self._settings.store, predictions)
+        say(*result_lines(self._saved))
         self.speed_mem_metrics = self._saved.speed_mem_metrics
         self._keep(scored)
         return self._saved

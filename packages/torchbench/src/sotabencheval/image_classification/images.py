@@ -11,7 +11,7 @@ from sotabencheval.answers import Answered
 from torchbench.benchmark import nonfinite_note
 from torchbench.dataset import TestSet
 from torchbench.dataset.imagenet import VALIDATION_ARCHIVE
-from torchbench.dataset.labels import validation_labels
+from torchbench.dataset.labels import VALIDATION_LABELS_FILE, validation_labels
 from torchbench.dataset.scan import some
 from torchbench.errors import DataNotFound
 from torchbench.image_classification import ImageNet
@@ -27,16 +27,19 @@ def find_images(root: str | os.PathLike[str] | None, settings: Settings) -> Test
     """
     folder = ImageNet.data_folder(root, settings)
     if (folder / VALIDATION_ARCHIVE.name).is_file() and not (folder / "val").is_dir():
-        return by_number(folder, settings)
+        return by_number(folder, sealed=settings.sealed)
     try:
         return ImageNet.find_data(root, settings)
     except DataNotFound:
-        return by_number(folder, settings)
+        return by_number(folder, sealed=settings.sealed)
 
 
-def by_number(folder: Path, settings: Settings) -> TestSet:
-    """The validation set as numbers 1 ... 50,000, without images; in a sealed run without labels."""
-    labels = np.full(ImageNet.size, -1) if settings.sealed else validation_labels()
+def by_number(folder: Path, *, sealed: bool, table: Path = VALIDATION_LABELS_FILE) -> TestSet:
+    """The validation set as numbers 1 ... 50,000, without images; in a sealed run without labels.
+
+    Raises DataNotFound where labels are needed and the table is not part of the installation.
+    """
+    labels = np.full(ImageNet.size, -1) if sealed else validation_labels(table)
     if labels is None:
         raise DataNotFound(
             f"no images at {folder}, and the table of validation labels is not part of this installation; "
