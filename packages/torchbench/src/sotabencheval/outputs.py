@@ -44,7 +44,7 @@ def stacked(names: Sequence[Any], rows: Iterable[Any], classes: int) -> Array:
     tensors = [row for row in converted if isinstance(row, torch.Tensor)]
     if len(tensors) == len(converted):
         return as_array(torch.stack(tensors))
-    return np.stack([as_array(row) for row in converted])
+    return np.stack([as_array(row) if isinstance(row, torch.Tensor) else row for row in converted])
 
 
 def batch(outputs: Any, size: int, classes: int) -> Array:
@@ -69,16 +69,16 @@ def as_array(outputs: Any, of: str = "this batch") -> Array:
     except (TypeError, ValueError) as error:
         raise OutputError(f"expected the outputs for {of} as numbers, got {type(outputs).__name__}: {error}") from error
     found = as_numpy(imported.detach().cpu()) if isinstance(imported, torch.Tensor) else imported
-    if found.dtype.name == "bfloat16":  # numpy has no such type of its own; JAX and TensorFlow bring theirs
-        found = found.astype(np.float32)
+    if found.dtype.kind in "fiu":
+        return found
     if found.dtype.kind == "b":
-        found = found.astype(np.uint8)
-    if found.dtype.kind not in "fiu":
-        raise OutputError(
-            f"expected the outputs for {of} as real numbers, got {type(outputs).__name__} of {found.dtype}; "
-            "pass the array of logits or probabilities itself"
-        )
-    return found
+        return found.astype(np.uint8)
+    if found.dtype.name == "bfloat16":  # numpy has no such type of its own; JAX and TensorFlow bring theirs
+        return found.astype(np.float32)
+    raise OutputError(
+        f"expected the outputs for {of} as real numbers, got {type(outputs).__name__} of {found.dtype}; "
+        "pass the array of logits or probabilities itself"
+    )
 
 
 def _imported(outputs: Any) -> Array | torch.Tensor:
