@@ -63,7 +63,9 @@ def prepare(arguments: argparse.Namespace) -> None:
                 pass
     with open_batches(found.images, steps, options) as batches:
         if batches.plan.name != "cached":
-            raise ArgumentError(f"{cache.folder} does not hold the prepared images; the lines above say why")
+            raise ArgumentError(
+                f"{cache.folder} does not hold the prepared images; is it writable, and its limit large enough?"
+            )
     sys.stdout.write(f"prepared: {len(found.images):,} images in {cache.folder}\n")
 
 

@@ -47,10 +47,10 @@ def test_batches_that_are_kept_stay_what_they_were(pictures, expected):
 
 
 def test_batches_that_are_dropped_lend_their_memory_to_later_ones(pictures):
-    images = ImageFiles(pictures.paths * 5)
-    with open_batches(images, USUAL, LoadingOptions(4, 2)) as batches:
+    images = ImageFiles(pictures.paths * 10)
+    with open_batches(images, USUAL, LoadingOptions(64, 2)) as batches:
         places = {batch.data_ptr() for batch in batches}
-    assert len(places) <= 5 < len(batches)
+    assert len(places) <= 3 < len(batches)  # the caller's, the next one, and the one after
 
 
 def test_view_of_a_batch_keeps_its_memory():

@@ -8,10 +8,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
+import PIL
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -34,7 +36,9 @@ class AsWrittenBatches:
         self._images = images
         self._options = options
         self._workers = options.num_workers if processes_are_safe() else 0
-        self.plan = replace(plan, reason=f"{plan.reason}; {self._where()}", facts={"decoder": "Pillow"})
+        self.plan = replace(
+            plan, reason=f"{plan.reason}; {self._where()}", facts={"decoder": "Pillow", "pillow": PIL.__version__}
+        )
         self._transform = as_callable(transform)
         self._running: list[Any] = []
 
@@ -42,9 +46,7 @@ class AsWrittenBatches:
         return math.ceil(len(self._images) / self._options.batch_size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        with warnings.catch_warnings():
-            # A worker decodes and transforms: it touches no lock that a thread of this process may hold at the fork.
-            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        with _quiet_start() if self._workers else nullcontext():
             batches = iter(self._loader())
         self._running.append(batches)
         shape = None
@@ -184,7 +186,7 @@ def _next_batch(batches: Iterator[Any]) -> torch.Tensor:
     except RuntimeError as error:  # errors of images and transforms are values: only the death of a worker is raised
         raise TorchbenchError(
             f"a loading process ended before its batch was ready ({error}); "
-            "if memory ran out, lower num_workers or batch_size"
+            "if memory, or a container's shared memory, ran out, lower num_workers or batch_size"
         ) from error
     if isinstance(batch, _Failure):
         batch.reraise()
@@ -204,6 +206,19 @@ def _portable(error: BaseException | None) -> BaseException | None:
         substitute.add_note(error.__notes__[-1])
         return substitute
     return error
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Start workers that an interrupt cannot reach before they know to ignore it."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with warnings.catch_warnings():
+            # A worker decodes and transforms: it touches no lock that a thread of this process may hold at the fork.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def _leave_interrupts_to_the_parent(_worker: int) -> None:

@@ -21,7 +21,7 @@ from torchbench.loading.plan import Plan
 from torchbench.loading.recipe import Recipe
 from torchbench.loading.threads import in_order
 
-AHEAD = 2  # batches that are being filled while the caller works on one
+AHEAD = 64  # images, at least, that are being loaded while the caller works on a batch
 
 
 class FastBatches:
@@ -77,7 +77,7 @@ class FastBatches:
             def start(pool: Executor, number: int) -> tuple[torch.Tensor, list[Future[None]]]:
                 return self._start(pool, pixels, buffers, number)
 
-            ahead = max(AHEAD, math.ceil(2 * options.num_workers * pixels.piece / options.batch_size))
+            ahead = math.ceil(max(AHEAD, 4 * options.num_workers * pixels.piece) / options.batch_size)
             batches = in_order(len(self), start, options.num_workers, ahead)
             if options.accelerator is None:
                 yield from batches

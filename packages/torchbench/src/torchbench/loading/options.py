@@ -12,9 +12,10 @@ from torchbench.errors import ArgumentError
 class LoadingOptions:
     """Speed and memory of loading; no field here changes a value of a batch.
 
-    `num_workers` counts loading threads or processes (0: the calling thread loads). `device` is an accelerator that
-    is to receive finished batches; None or the processor leaves them in main memory. `cache` is the folder of
-    prepared images, which may hold `cache_bytes`, and `fingerprint` the test set's, without which nothing is cached.
+    `num_workers` counts loading threads or processes (0: the calling thread loads). `device` is an accelerator that is
+    to receive the batches of a fast plan; as written, they stay in main memory, like those for the processor. `cache`
+    is the folder of prepared images, which may hold `cache_bytes`, and `fingerprint` the test set's, without which
+    nothing is cached.
     """
 
     batch_size: int
