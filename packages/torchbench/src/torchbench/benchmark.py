@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,16 +10,16 @@ import torch
 
 from benchrecord import Predictions, Score, score
 from torchbench import checks
+from torchbench.asking import Asked, Measured
 from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
-from torchbench.environment import reset_peak_memory
-from torchbench.evaluate import Evaluation, Exam, evaluate, joined
-from torchbench.loading import Batches, LoadingOptions, open_batches
+from torchbench.evaluate import Exam
+from torchbench.loading import LoadingOptions
 from torchbench.metrics import TopK
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
 from torchbench.record import describe_call, describe_dataset, describe_run, describe_score
-from torchbench.report import RunningAccuracy, result_lines, say
+from torchbench.report import result_lines, say
 from torchbench.result import BenchmarkResult, store
 from torchbench.settings import Settings
 from torchbench.team import ALONE, Team, team_of
@@ -104,7 +103,6 @@ class ImageClassification:
         """
         settings = Settings.from_environment()
         paper = Paper(paper_model_name, paper_arxiv_id, paper_pwc_id, paper_results, pytorch_hub_url)
-        transform = cls.input_transform if input_transform is None else input_transform
         send = cls.send_data_to_device if send_data_to_device is None else send_data_to_device
         workers = max(1, usable_cores() // settings.world_size) if num_workers is None else num_workers
         checks.check_model(model)
@@ -112,39 +110,49 @@ class ImageClassification:
         checks.check_hooks(model_output_transform=model_output_transform, send_data_to_device=send)
         target_map = checks.class_map(target_transform, cls.classes)
         problems = paper.problems([metric.name for metric in cls.metrics])
-        record = describe_call(cls, paper, model_description, target_map, settings)
         if settings.check:
             checks.refuse(problems)
+        record = describe_call(cls, paper, model_description, target_map, settings)
         team = team_of(settings)
         if settings.check == "params":
             return finish(record, problems, settings, team=team)
 
         placed, device = send_model_to_device(model, *placement(num_gpu, device, settings, team))
         test_set = team.from_leader(lambda: cls.find_data(data_root, settings))
-        mine = team.share(len(test_set.ids))
-        predictor = Predictor(placed, device, cls.classes, send, model_output_transform, say)
-        options = LoadingOptions(
-            batch_size=batch_size,
-            num_workers=workers,
-            pin_memory=pin_memory,
-            device=device if send_data_to_device is None else None,
-            cache=settings.cache,
-            fingerprint=test_set.fingerprint,
+        asked = Asked(
+            model=model,
+            predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
+            transform=cls.input_transform if input_transform is None else input_transform,
+            target_map=target_map,
+            loading=LoadingOptions(
+                batch_size=batch_size,
+                num_workers=workers,
+                pin_memory=pin_memory,
+                device=device if send_data_to_device is None else None,
+                cache=settings.cache,
+            ),
+            settings=settings,
+            team=team,
         )
-        exam = exam_of(test_set, target_map, cls.classes)
-        with evaluating(placed), open_batches(test_set.images[mine], transform, options) as batches:
-            share = run(predictor, batches, exam.share(mine), settings, team)
-            evaluation = joined(team.gather(share))
-            record |= describe_run(model, transform, predictor, evaluation, batches)
-            record["speed"]["processes"] = team.size
-            record["dataset"] = describe_dataset(test_set, sealed=settings.sealed)
-            notes = [*problems, *nonfinite_note(evaluation.predictions)]
-            if not (settings.sealed or settings.check):
-                scored = cls.score(evaluation.predictions, test_set, target_map)
-                record |= describe_score(scored, paper)
-                inputs = Inputs(test_set.images, transform)
-                notes += team.from_leader(lambda: diagnose(scored, evaluation, exam, predictor, inputs))
-        return finish(record, notes, settings, evaluation.predictions, team)
+        measured = cls.measure(asked, test_set, paper)
+        return finish(record | measured.facts, problems + measured.notes, settings, measured.predictions, team)
+
+    @classmethod
+    def measure(cls, asked: Asked, test_set: TestSet, paper: Paper) -> Measured:
+        """One pass over the test set, and every number that follows; in a sealed run and in a check, no score."""
+        exam = exam_of(test_set, asked.target_map, cls.classes)
+        with evaluating(asked.predictor.model), asked.batches_of(test_set) as batches:
+            evaluation = asked.run(batches, exam)
+            facts = describe_run(asked.model, asked.transform, asked.predictor, evaluation, batches)
+            facts["speed"]["processes"] = asked.team.size
+            facts["dataset"] = describe_dataset(test_set, sealed=asked.settings.sealed)
+            notes = nonfinite_note(evaluation.predictions)
+            if not (asked.settings.sealed or asked.settings.check):
+                scored = cls.score(evaluation.predictions, test_set, asked.target_map)
+                facts |= describe_score(scored, paper)
+                inputs = Inputs(test_set.images, asked.transform)
+                notes += asked.team.from_leader(lambda: diagnose(scored, evaluation, exam, asked.predictor, inputs))
+        return Measured(facts, notes, evaluation.predictions)
 
     @classmethod
     def data_folder(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> Path:
@@ -193,14 +201,6 @@ def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int) -
     """The questions of a test set; the targets are numbered as the model's hooks expect them."""
     targets = torch.from_numpy(test_set.labels.astype(np.int64))
     return Exam(test_set.ids, targets if target_map is None else torch.tensor(target_map)[targets], classes)
-
-
-def run(predictor: Predictor, batches: Batches, exam: Exam, settings: Settings, team: Team) -> Evaluation:
-    """One pass over this process's share, or over its first batch when only checking, with its progress."""
-    reset_peak_memory(predictor.device)
-    known = None if settings.sealed else exam.targets.numpy()
-    with RunningAccuracy(len(exam.ids), known, shown=team.leads) as progress:
-        return evaluate(predictor, islice(batches, 1) if settings.check else batches, exam, progress)
 
 
 def nonfinite_note(predictions: Predictions) -> list[str]:

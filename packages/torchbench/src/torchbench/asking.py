@@ -1,0 +1,54 @@
+"""What one call of benchmark() asks for, and its pass over a test set."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from benchrecord import Predictions
+from torchbench.dataset import TestSet
+from torchbench.environment import reset_peak_memory
+from torchbench.evaluate import Evaluation, Exam, evaluate, joined
+from torchbench.loading import Batches, LoadingOptions, open_batches
+from torchbench.predictor import Predictor
+from torchbench.report import RunningAccuracy
+from torchbench.settings import Settings
+from torchbench.team import Team
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One model with its hooks, ready to be asked about a test set, or about several one after the other.
+
+    `model` is the caller's own; `predictor` holds it on its device, perhaps spread over several.
+    """
+
+    model: Any
+    predictor: Predictor
+    transform: Any
+    target_map: tuple[int, ...] | None
+    loading: LoadingOptions
+    settings: Settings
+    team: Team
+
+    def batches_of(self, test_set: TestSet) -> Batches:
+        """This process's share of the images under the caller's transform."""
+        mine = test_set.images[self.team.share(len(test_set.ids))]
+        return open_batches(mine, self.transform, replace(self.loading, fingerprint=test_set.fingerprint))
+
+    def run(self, batches: Batches, exam: Exam) -> Evaluation:
+        """The model's answers to the whole exam, from every process; to the first batch when only checking."""
+        reset_peak_memory(self.predictor.device)
+        mine = exam.share(self.team.share(len(exam.ids)))
+        known = None if self.settings.sealed else mine.targets.numpy()
+        with RunningAccuracy(len(mine.ids), known, shown=self.team.leads) as progress:
+            share = evaluate(self.predictor, islice(batches, 1) if self.settings.check else batches, mine, progress)
+        return joined(self.team.gather(share))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a pass showed: facts for the record, sentences for the reader, the predictions."""
+
+    facts: dict[str, Any]
+    notes: list[str]
+    predictions: Predictions
