@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from torchbench.dataset import ImageNetReader
-from torchbench.dataset.archives import MARKER, Archive
+from torchbench.dataset.archives import MARKER, Archive, extract
 from torchbench.dataset.labels import validation_labels, wnids
 from torchbench.errors import DataError
 
@@ -202,15 +202,16 @@ def read_only_folder():
         folder.chmod(0o755)
 
 
-def test_a_folder_that_cannot_be_written_is_said(archived, members, find, read_only_folder):
-    reader = archived(read_only_folder, members)
+def test_a_folder_that_cannot_be_written_is_said(archived, members, read_only_folder):
+    archive, labels = archived(read_only_folder, members).val_archive, validation_labels()
+    assert wnids()  # read before the process becomes nobody, who may not see this checkout
     read_only_folder.chmod(0o555)
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
     try:
         with pytest.raises(DataError, match="make the folder writable, or extract it elsewhere"):
-            find(read_only_folder, reader)
+            extract(read_only_folder, archive, labels)
     finally:
         if root:
             os.seteuid(0)
