@@ -13,7 +13,7 @@ class ImageFiles(Sequence[Image.Image]):
     """Image files in evaluation order; indexing opens one as RGB, exactly as torchvision's `pil_loader` does."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
+        self.paths = paths  # kept as it is: it may make its 50,000 paths one by one, when they are asked for
 
     def __len__(self) -> int:
         return len(self.paths)
