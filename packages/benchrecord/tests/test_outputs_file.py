@@ -176,6 +176,38 @@ def test_a_batch_that_is_refused_adds_nothing(tmp_path, rank):
     assert read_outputs(tmp_path / "o.npy", rank(np.eye(2))).shape == (2, 2)
 
 
+def in_parts(path, outputs, cuts):
+    """The file that the first of several writers makes of all parts, as processes that share an evaluation do."""
+    bounds = [0, *cuts, len(outputs)]
+    writers = [OutputsWriter(path, outputs.shape[1]) for _ in bounds[1:]]
+    for writer, start, end in zip(writers, bounds, bounds[1:], strict=False):
+        writer.add(outputs[start:end])
+    for part in [writer.hand_over() for writer in writers[1:]]:
+        writers[0].extend(part)
+    for writer in writers[1:]:
+        writer.abandon()
+    return writers[0].finish()
+
+
+@pytest.mark.parametrize("cuts", [[], [0], [5], [2, 2, 4]])
+@pytest.mark.parametrize("odd_row", [None, 0, 3, 4])
+def test_parts_of_several_writers_make_the_file_of_one(tmp_path, cuts, odd_row):
+    outputs = softmax(np.random.default_rng(5).normal(size=(5, 6)), axis=1)
+    outputs[1] = np.nan
+    if odd_row is not None:
+        outputs[odd_row, 0] += 0.5  # then all outputs are logits, also those that another writer took for probabilities
+    whole = write(tmp_path / "whole.npy", outputs)
+    assert in_parts(tmp_path / "parts.npy", outputs, cuts).sha256 == whole.sha256
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.npy", "parts.npy"}
+
+
+def test_a_part_with_other_classes_is_refused(tmp_path):
+    with OutputsWriter(tmp_path / "a.npy", 2) as writer, OutputsWriter(tmp_path / "b.npy", 3) as other:
+        other.add(np.eye(3))
+        with pytest.raises(InvalidPredictions, match="expected 2 classes, found 3"):
+            writer.extend(other.hand_over())
+
+
 def test_writing_takes_constant_memory(tmp_path):
     batch = np.random.default_rng(0).normal(size=(64, 1000)).astype(np.float32)
     tracemalloc.start()

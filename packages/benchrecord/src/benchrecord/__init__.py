@@ -5,7 +5,7 @@ from benchrecord.comparison import Comparison, compare, mcnemar_p_value
 from benchrecord.errors import BenchRecordError, InvalidPredictions, InvalidRecord
 from benchrecord.masked import Masked, masked_predictions
 from benchrecord.multilabel import REAL_ACCURACY, score_multilabel
-from benchrecord.outputs_file import OutputsWriter, read_outputs
+from benchrecord.outputs_file import OutputsPart, OutputsWriter, read_outputs
 from benchrecord.per_class import Confusion, PerClass, most_confused, per_class_accuracy
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
@@ -25,6 +25,7 @@ __all__ = [
     "InvalidPredictions",
     "InvalidRecord",
     "Masked",
+    "OutputsPart",
     "OutputsWriter",
     "PerClass",
     "Predictions",

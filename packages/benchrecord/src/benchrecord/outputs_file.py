@@ -12,6 +12,8 @@ is kept as -65,504; -inf says that the model itself gave the probability 0. A ro
 import hashlib
 import math
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,10 +45,21 @@ _SLACK = 1e-3
 """For the log-probabilities close to 0, which were computed in float32 from outputs of any size."""
 
 
+@dataclass(frozen=True, eq=False)
+class OutputsPart:
+    """Rows that one process wrote, for the writer of another one to take; the file `path` waits for it."""
+
+    path: Path
+    finite: NDArray[np.bool_]
+    sums_to_one: NDArray[np.bool_]
+    number_of_classes: int
+
+
 class OutputsWriter:
     """Writes the outputs file batch by batch, in constant memory but for two bytes an image.
 
     The file appears at `path` when it is finished, whole; a `with` block that ends before `finish` leaves nothing.
+    Several processes write a part each: all but the first `hand_over` theirs, which the first takes by `extend`.
 
         with OutputsWriter(path, classes=1000) as writer:
             writer.add(outputs)
@@ -88,10 +101,30 @@ class OutputsWriter:
             self._finite.append(finite)
             self._sums_to_one.append(sums_to_one & finite)
 
+    def hand_over(self) -> OutputsPart:
+        """Leave what was added to another writer: the rows stay in a hidden file until it takes them."""
+        self._file.close()
+        waiting = self._temporary
+        self._temporary = unused_name(self._path)
+        return OutputsPart(waiting, *self._row_facts(), self.number_of_classes)
+
+    def extend(self, part: OutputsPart) -> None:
+        """Append the rows that another writer handed over, and remove their file.
+
+        Raises InvalidPredictions for other classes, FileNotFoundError where the file is not on a disk of this machine.
+        """
+        if part.number_of_classes != self.number_of_classes:
+            raise InvalidPredictions(f"expected {self.number_of_classes} classes, found {part.number_of_classes}")
+        with part.path.open("rb") as rows:
+            rows.seek(_HEADER)
+            shutil.copyfileobj(rows, self._file, 1 << 20)
+        part.path.unlink()
+        self._finite.append(part.finite)
+        self._sums_to_one.append(part.sums_to_one)
+
     def finish(self) -> PredictionsFile:
         """Move the whole file to its path; returns what a record says about it. Raises OSError."""
-        finite = np.concatenate([np.empty(0, np.bool_), *self._finite])
-        sums_to_one = np.concatenate([np.empty(0, np.bool_), *self._sums_to_one])
+        finite, sums_to_one = self._row_facts()
         if not np.array_equal(finite, sums_to_one):
             self._turn_into_logits(np.flatnonzero(sums_to_one))
         self._file.seek(0)
@@ -109,6 +142,11 @@ class OutputsWriter:
         """Remove what was written so far; nothing happens after `finish`."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+    def _row_facts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which rows are finite, and which of these are distributions."""
+        nothing = np.empty(0, np.bool_)
+        return np.concatenate([nothing, *self._finite]), np.concatenate([nothing, *self._sums_to_one])
 
     def _turn_into_logits(self, rows: NDArray[np.intp]) -> None:
         """Rewrite rows that were taken for probabilities: other images show that the outputs were logits."""
