@@ -31,7 +31,8 @@ class ImageClassification:
 
     `dataset` is the torchvision class that users know, `classes` and `size` (images) are its test split's, `data_root`
     is where that is looked for by default. `reader` finds it on disk; unless a benchmark has one of its own,
-    torchvision does. `normalize` and `input_transform` are for a model that brings none.
+    torchvision does, and gives the images in Pillow's `mode`. `normalize` and `input_transform` are for a model that
+    brings none.
     """
 
     task: ClassVar = "Image Classification"
@@ -40,6 +41,7 @@ class ImageClassification:
     reader: ClassVar[Reader]
     classes: ClassVar[int]
     size: ClassVar[int]
+    mode: ClassVar[str] = "RGB"
     data_root: ClassVar[str]
     normalize: ClassVar[Any]
     input_transform: ClassVar[Any]
@@ -48,8 +50,10 @@ class ImageClassification:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if not hasattr(cls, "reader"):
-            cls.reader = TorchvisionReader(cls.dataset, name=cls.name, size=cls.size)
+        if "dataset" in vars(cls) and "reader" not in vars(cls):
+            cls.reader = TorchvisionReader(
+                cls.dataset, name=cls.name, size=cls.size, classes=cls.classes, mode=cls.mode
+            )
 
     @classmethod
     def benchmark(  # noqa: PLR0913, PLR0917 - these arguments are public, and users know them
@@ -129,7 +133,7 @@ class ImageClassification:
                 num_workers=workers,
                 pin_memory=pin_memory,
                 device=device if send_data_to_device is None else None,
-                cache=settings.cache,
+                cache=None if settings.check else settings.cache,
             ),
             settings=settings,
             team=team,

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, overload
 
 import numpy as np
@@ -16,12 +17,16 @@ from torchbench.dataset.scan import some
 from torchbench.dataset.testset import Labels, TestSet
 from torchbench.errors import BrokenImage, DataError, DataNotFound
 
+# What torchvision's readers raise over files that are missing, torn or something else.
+_UNREADABLE = (AssertionError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, UnpicklingError)
+
 
 class DatasetImages(Sequence[Image.Image]):
-    """The images of a torchvision data set in its order, each converted to RGB."""
+    """The images of a torchvision data set in its order, each in Pillow's `mode`."""
 
-    def __init__(self, dataset: Any, indices: range | None = None) -> None:
+    def __init__(self, dataset: Any, mode: str, indices: range | None = None) -> None:
         self.dataset = dataset
+        self.mode = mode
         self.indices = range(len(dataset)) if indices is None else indices
 
     def __len__(self) -> int:
@@ -35,10 +40,10 @@ class DatasetImages(Sequence[Image.Image]):
     @overload
     def __getitem__(self, index: slice) -> "DatasetImages": ...
     def __getitem__(self, index: int | slice) -> "Image.Image | DatasetImages":
-        """One image in RGB, or the images of a slice; raises BrokenImage when one cannot be decoded."""
+        """One image, or the images of a slice; raises BrokenImage when one cannot be decoded."""
         if isinstance(index, slice):
-            return DatasetImages(self.dataset, self.indices[index])
-        return _sample(self.dataset, self.indices[index])[0]
+            return DatasetImages(self.dataset, self.mode, self.indices[index])
+        return _sample(self.dataset, self.indices[index], self.mode)[0]
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class TorchvisionReader:
 
     `dataset` is the class, built with train=False or split="test", whichever it takes. Its own integrity check decides
     whether the files are whole (for CIFAR the MD5 of every file). With `classes` given, a label beyond them
-    is an error.
+    is an error. `mode` is Pillow's, "L" for sets of grey images whose models take one channel.
     """
 
     dataset: type[Any]
@@ -55,18 +60,19 @@ class TorchvisionReader:
     size: int
     classes: int | None = None
     version: str = "test split"
+    mode: str = "RGB"
 
     def find(self, root: Path, *, remember: Path | None) -> TestSet:  # noqa: ARG002 - Reader's; this pass is short
         """The test split under `root`, every image decoded once.
 
-        The fingerprint is `fingerprint_of` the SHA-256 digests of "<width>x<height>:" and the RGB bytes of each image.
+        The fingerprint is `fingerprint_of` the SHA-256 digests of "<width>x<height>:" and the bytes of each image.
         """
         dataset = self._open(root.expanduser().absolute())
         digests, labels = self._read(dataset)
         complete = len(labels) == self.size
         digits = len(str(self.size - 1))
         return TestSet(
-            images=DatasetImages(dataset),
+            images=DatasetImages(dataset, self.mode),
             ids=tuple(f"{index:0{digits}d}" for index in range(len(labels))),
             labels=labels,
             name=self.name,
@@ -81,7 +87,9 @@ class TorchvisionReader:
     def _open(self, root: Path) -> Any:
         try:
             return self.dataset(root, **_test_split(self.dataset))
-        except (RuntimeError, OSError, ValueError, EOFError) as error:
+        except ImportError as error:
+            raise DataError(f"torchvision reads {self.name} with {error.name}: pip install {error.name}") from error
+        except _UNREADABLE as error:
             raise DataNotFound(self._not_found(root, error)) from error
 
     def _not_found(self, root: Path, error: Exception) -> str:
@@ -89,20 +97,19 @@ class TorchvisionReader:
         entries = [entry.name + ("/" if entry.is_dir() else "") for entry in root.iterdir()] if root.is_dir() else []
         there = f"it holds {some(entries, 5)}" if entries else "it is empty" if root.is_dir() else "it does not exist"
         expected = ", ".join(expected_files(self.dataset)) or f"what torchvision.datasets.{kind} reads"
-        archive = getattr(self.dataset, "filename", None)
-        unpack = f"extract {archive} there: tar -xzf {root / archive} -C {root}\n" if archive in entries else ""
+        arguments = "".join(f", {name}={value!r}" for name, value in _test_split(self.dataset).items())
         return (
             f"no {self.name} at data_root {root} ({there}), or its files are not whole\n"
-            f"  torchvision says: {error}\n  expected under data_root: {expected}\n{unpack}"
+            f"  torchvision says: {error}\n  expected under data_root: {expected}\n{_unpack(self.dataset, root)}"
             f'to fetch it once: python -c "import torchvision; '
-            f'torchvision.datasets.{kind}({str(root)!r}, download=True)"'
+            f'torchvision.datasets.{kind}({str(root)!r}{arguments.replace("download=False", "download=True")})"'
         )
 
     def _read(self, dataset: Any) -> tuple[list[bytes], Labels]:
         """The digest of every image and its label, (N,)."""
         digests, labels = [], np.zeros(len(dataset), np.int64)
         for index in tqdm(range(len(dataset)), desc="checking images", unit="img", delay=1, mininterval=1):
-            image, labels[index] = _sample(dataset, index)
+            image, labels[index] = _sample(dataset, index, self.mode)
             content = hashlib.sha256(f"{image.width}x{image.height}:".encode())
             content.update(image.tobytes())
             digests.append(content.digest())
@@ -118,13 +125,27 @@ class TorchvisionReader:
 def expected_files(dataset: type[Any]) -> list[str]:
     """The files that torchvision's class names, relative to its root; empty for classes that name none.
 
-    CIFAR and its kind list their files with MD5s as class attributes.
+    CIFAR and STL-10 list their files with MD5s as class attributes, SVHN by split, MNIST as compressed.
     """
     folder = getattr(dataset, "base_folder", "")
     names = [entry[0] for which in ("train_list", "test_list") for entry in getattr(dataset, which, ())]
     meta = getattr(dataset, "meta", None)
     names += [meta["filename"]] if isinstance(meta, dict) and "filename" in meta else []
+    by_split = getattr(dataset, "split_list", {})
+    names += [by_split["test"][1]] if "test" in by_split else []
+    names += [f"{dataset.__name__}/raw/{name.removesuffix('.gz')}" for name, _ in getattr(dataset, "resources", ())]
     return [f"{folder}/{name}" if folder else name for name in names]
+
+
+def _unpack(dataset: type[Any], root: Path) -> str:
+    """The command that unpacks the archives that are there, a line; empty when there are none."""
+    archive = getattr(dataset, "filename", None)
+    if archive and (root / archive).is_file():
+        return f"extract {archive} there: tar -xzf {root / archive} -C {root}\n"
+    raw = root / dataset.__name__ / "raw"
+    if any((raw / name).is_file() for name, _ in getattr(dataset, "resources", ())):
+        return f"unpack them there: gunzip --keep {raw}/*.gz\n"
+    return ""
 
 
 def _test_split(dataset: type[Any]) -> dict[str, Any]:
@@ -134,10 +155,10 @@ def _test_split(dataset: type[Any]) -> dict[str, Any]:
     return split | ({"download": False} if "download" in takes else {})
 
 
-def _sample(dataset: Any, index: int) -> tuple[Image.Image, int]:
-    """Image `index` in RGB, and its label."""
+def _sample(dataset: Any, index: int, mode: str) -> tuple[Image.Image, int]:
+    """Image `index` in Pillow's `mode`, and its label."""
     try:
         image, label = dataset[index]
-        return image.convert("RGB"), int(label)
-    except (OSError, SyntaxError) as error:
+        return image.convert(mode), int(label)
+    except (OSError, SyntaxError, IndexError) as error:
         raise BrokenImage(f"image {index} of {dataset!r} cannot be decoded: {error}; copy its file again") from error

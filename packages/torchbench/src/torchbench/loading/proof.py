@@ -39,6 +39,8 @@ def prove_on_first(
 def prove(recipe: Recipe, transform: Callable[[Any], Any], images: Sequence[Image.Image], pixels: Pixels) -> None:
     """Raise Unrecognised when an image of `images` comes out differently from `pixels` and from the transform."""
     for index, image in enumerate(images):
+        if image.mode != "RGB":
+            raise Unrecognised(f"the images are in mode {image.mode}, and the fast path is for RGB")
         expected = _as_written(transform, image)
         found = _by_recipe(recipe, pixels, index)
         if expected.dtype != found.dtype or not torch.equal(expected, found):
