@@ -2,4 +2,7 @@
 
 from importlib.metadata import version
 
+from torchbench.loading import explain
+
+__all__ = ["explain"]
 __version__ = version("torchbench")

@@ -10,6 +10,7 @@ import torch
 
 from benchrecord import Predictions, Score, score
 from torchbench import checks
+from torchbench.all_outputs import outputs_folder
 from torchbench.asking import Asked, Measured
 from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
@@ -75,6 +76,7 @@ class ImageClassification:
         paper_pwc_id: str | None = None,
         paper_results: Mapping[str, float] | None = None,
         pytorch_hub_url: str | None = None,
+        store_outputs: bool | None = None,  # noqa: FBT001 - the signature is public
     ) -> BenchmarkResult:
         """Evaluate a model on the test split, report the result, and write a record where one is asked for.
 
@@ -98,6 +100,8 @@ class ImageClassification:
             paper_pwc_id: the paper's slug on Papers With Code.
             paper_results: what the paper reports, `{"Top 1 Accuracy": 0.543, "Top 5 Accuracy": 0.654}`.
             pytorch_hub_url: the model's name on PyTorch Hub.
+            store_outputs: keep all outputs as float16 in a file beside the predictions; default: the setting
+                SOTABENCH_STORE_OUTPUTS.
 
         Raises:
             ArgumentError: an argument cannot work; says what was expected.
@@ -123,23 +127,25 @@ class ImageClassification:
 
         placed, device = send_model_to_device(model, *placement(num_gpu, device, settings, team))
         test_set = team.from_leader(lambda: cls.find_data(data_root, settings))
-        asked = Asked(
-            model=model,
-            predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
-            transform=cls.input_transform if input_transform is None else input_transform,
-            target_map=target_map,
-            loading=LoadingOptions(
-                batch_size=batch_size,
-                num_workers=workers,
-                pin_memory=pin_memory,
-                device=device if send_data_to_device is None else None,
-                cache=None if settings.check else settings.cache,
-            ),
-            settings=settings,
-            team=team,
-        )
-        measured = cls.measure(asked, test_set, paper)
-        return finish(record | measured.facts, problems + measured.notes, settings, measured.predictions, team)
+        with outputs_folder(store_outputs, settings, team) as outputs:
+            asked = Asked(
+                model=model,
+                predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
+                transform=cls.input_transform if input_transform is None else input_transform,
+                target_map=target_map,
+                loading=LoadingOptions(
+                    batch_size=batch_size,
+                    num_workers=workers,
+                    pin_memory=pin_memory,
+                    device=device if send_data_to_device is None else None,
+                    cache=None if settings.check else settings.cache,
+                ),
+                settings=settings,
+                team=team,
+                outputs=outputs,
+            )
+            measured = cls.measure(asked, test_set, paper)
+            return finish(record | measured.facts, problems + measured.notes, settings, measured.predictions, team)
 
     @classmethod
     def measure(cls, asked: Asked, test_set: TestSet, paper: Paper) -> Measured:

@@ -44,7 +44,7 @@ class Inputs:
 
 def diagnose(scored: Score, evaluation: Evaluation, exam: Exam, predictor: Predictor, inputs: Inputs) -> list[str]:
     """Sentences for a result near chance, an empty list for any other; the first hint names the likeliest mistake."""
-    if not is_near_chance(scored.correct["Top 1 Accuracy"], scored.samples, exam.classes):
+    if not _looks_like_guessing(scored, exam.classes):
         return []
     best, targets = evaluation.predictions.classes[:, 0].astype(np.int64), exam.targets.numpy()
     hints = class_order_hints(best, targets, exam.classes)
@@ -56,10 +56,16 @@ def diagnose(scored: Score, evaluation: Evaluation, exam: Exam, predictor: Predi
 
 def diagnose_answers(scored: Score, predictions: Predictions, labels: Labels) -> list[str]:
     """The same for a run whose images and model are not at hand; labels `(N,)` in the order of the predictions."""
-    if not is_near_chance(scored.correct["Top 1 Accuracy"], scored.samples, predictions.number_of_classes):
+    if not _looks_like_guessing(scored, predictions.number_of_classes):
         return []
     best = predictions.classes[:, 0].astype(np.int64)
     return _in_words(scored, best, class_order_hints(best, labels, predictions.number_of_classes))
+
+
+def _looks_like_guessing(scored: Score, classes: int) -> bool:
+    """Whether a mistake is to be looked for; outputs that are mostly NaN say by themselves what is wrong."""
+    mostly_finite = 2 * scored.nonfinite < scored.samples
+    return mostly_finite and is_near_chance(scored.correct["Top 1 Accuracy"], scored.samples, classes)
 
 
 def _in_words(scored: Score, best: Labels, hints: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """One evaluation shared by the processes that torchrun started: every image once, one record."""
 
+import atexit
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,4 +74,5 @@ def _gloo_group() -> Any:
     if dist.is_initialized():
         return dist.new_group(backend="gloo", timeout=_PATIENCE)
     dist.init_process_group("gloo", timeout=_PATIENCE)
+    atexit.register(dist.destroy_process_group)  # left to the interpreter, its threads may abort the process
     return dist.group.WORLD
