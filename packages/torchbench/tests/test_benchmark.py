@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 
 import torchbench.dataset
-from benchrecord import read_predictions, read_records, score
+from benchrecord import read_predictions, read_records, score, validate_record
 from torchbench.errors import ArgumentError, BrokenImage, DataNotFound, OutputError
 from torchbench.image_classification import ImageNet
 from torchbench.utils import default_data_to_device
@@ -130,6 +130,8 @@ def test_record_and_predictions_lead_to_the_same_numbers(linear_model, few_image
     assert score(predictions, labels).results == result.results
     for key in ("format", "model", "task", "dataset_name", "results", "arxiv_id", "pwc_id", "pytorch_hub_id"):
         assert key in first
+    for record in (first, second):
+        validate_record(record)
     assert first["dataset"]["complete"] is False
     assert first["environment"]["torch"] == torch.__version__
 
@@ -199,6 +201,7 @@ def test_a_sealed_run_shows_no_figure_and_keeps_the_predictions(linear_model, fe
     )
     assert (result.results, result.intervals, result.paper) == ({}, {}, {})
     (record,) = read_records(tmp_path / "results.json")
+    validate_record(record)
     assert "correct" not in record
     assert record["dataset"]["sealed"] is True
     assert len(read_predictions(tmp_path / record["predictions"]["name"]).ids) == 15

@@ -1,10 +1,13 @@
 """What a run is written down as; benchrecord holds the format and reads it back."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Protocol
 
-from benchrecord import FORMAT, Score
+from benchrecord import FORMAT, Score, expected_calibration_error, negative_log_likelihood, read_outputs
+from benchrecord.calibration import BINS
 from torchbench.dataset import TestSet
 from torchbench.environment import describe_environment, peak_memory
 from torchbench.evaluate import Evaluation
@@ -35,6 +38,7 @@ def describe_call(
         "results": {},
         "intervals": {},
         "paper": {},
+        "calibration": {},
         "samples": 0,
         "run_hash": None,
         "target_map": None if target_map is None else list(target_map),
@@ -50,14 +54,16 @@ def describe_run(
     model: Any, transform: Any, predictor: Predictor, evaluation: Evaluation, batches: Batches
 ) -> dict[str, Any]:
     """What the pass over the images showed, labels aside; `model` is the caller's own, not spread over GPUs."""
+    plan = batches.plan.describe()
+    decoder = plan.get("decoder", f"Pillow {version('pillow')}")
     return {
         "samples": len(evaluation.predictions.ids),
         "nonfinite": evaluation.predictions.nonfinite,
         "run_hash": evaluation.run_hash,
-        "transform": {"text": transform_text(transform), "plan": batches.plan.describe()},
+        "transform": {"text": transform_text(transform), "plan": plan},
         "model_facts": describe_model(model, predictor.example).to_dict(),
         "speed": describe_speed(evaluation, predictor),
-        "environment": describe_environment(predictor.device),
+        "environment": {**describe_environment(predictor.device), "decoder": decoder},
     }
 
 
@@ -100,3 +106,24 @@ def describe_score(scored: Score, paper: Paper) -> Mapping[str, Any]:
         "intervals": {name: list(interval) for name, interval in scored.intervals.items()},
         "paper": paper.beside(scored.results),
     }
+
+
+def describe_calibration(
+    evaluation: Evaluation, labels: Mapping[str, int], target_map: Sequence[int] | None
+) -> dict[str, Any]:
+    """Whether the model's probabilities can be believed; what cannot be computed is left out.
+
+    Nothing when an output was not finite. Without all outputs, no likelihood when a right class is not among the best
+    five; never an infinite one, since a model that gave a right class the probability 0 has no number here.
+    """
+    predictions, kept = evaluation.predictions, evaluation.outputs
+    error = expected_calibration_error(predictions, labels, target_map=target_map)
+    if error is None:
+        return {}
+    outputs = read_outputs(kept.path, predictions, sha256=kept.sha256, max_size=kept.size) if kept else None
+    likelihood = negative_log_likelihood(predictions, labels, outputs=outputs, target_map=target_map)
+    facts: dict[str, Any] = {"expected_calibration_error": error, "bins": BINS}
+    if likelihood is not None and math.isfinite(likelihood):
+        facts["negative_log_likelihood"] = likelihood
+        facts["likelihood_from"] = "five best classes" if kept is None else "all outputs as float16"
+    return facts
