@@ -81,6 +81,7 @@ static int64_t bits_left(const Scan *scan, size_t segment, const Bits *bits) {
 static int finish_block(
     int16_t *block, int used, const int16_t *steps, int vectors, uint8_t *out, size_t stride) {
     int magnitude;
+    (void)vectors;
     if (used == 1) {
         magnitude = block[0] * steps[0];
         if (magnitude > -SURE_MAGNITUDE && magnitude < SURE_MAGNITUDE) {
