@@ -42,6 +42,7 @@ def launch(few_images, tmp_path):
         store = tmp_path / f"results-{processes}.json"
         settings = {
             "SOTABENCH_STORE_FILENAME": str(store),
+            "SOTABENCH_STORE_OUTPUTS": "1",
             "SOTABENCH_DATA_ROOT": str(few_images),
             "XDG_CACHE_HOME": str(tmp_path / "cache"),
             "OMP_NUM_THREADS": "1",
@@ -64,14 +65,19 @@ def alone(launch):
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
-def test_counts_are_those_of_one_process_and_one_record_is_written(launch, alone, processes):
+def test_counts_and_outputs_are_those_of_one_process_and_one_record_is_written(launch, alone, tmp_path, processes):
+    store = tmp_path / f"results-{processes}.json"
     done, records = launch(processes, "A", "B")
     assert done.returncode == 0, done.stderr
     assert [record["model"] for record in records] == ["A", "B"]
     for record in records:
         assert (record["correct"], record["samples"]) == (alone["correct"], alone["samples"])
         assert record["predictions"]["sha256"] == alone["predictions"]["sha256"]
+        assert record["outputs"]["sha256"] == alone["outputs"]["sha256"]
+        assert record["calibration"] == alone["calibration"]
         assert record["speed"]["processes"] == processes
+    written = {path.name for path in store.parent.glob(f"*{store.stem}*outputs*")}
+    assert written == {record["outputs"]["name"] for record in records}
     results = sorted(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
     assert len(results) == 2 * processes, "every process gets the result"
     assert done.stdout.count("A on ImageNet") == 1, "one report"

@@ -28,6 +28,11 @@ class Answered:
     repeated: int
     run_hash: str
 
+    @property
+    def labels_by_id(self) -> dict[str, int]:
+        """The label of every image that came in."""
+        return dict(zip(self.predictions.ids, self.labels.tolist(), strict=True))
+
 
 class Answers:
     """Collects a model's outputs for the images of `test_set`; each image counts once."""

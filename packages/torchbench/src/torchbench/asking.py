@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from benchrecord import Predictions
+from torchbench.all_outputs import keeping
 from torchbench.dataset import TestSet
 from torchbench.environment import reset_peak_memory
-from torchbench.evaluate import Evaluation, Exam, evaluate, joined
+from torchbench.evaluate import Evaluation, Exam, KeptOutputs, evaluate, joined
 from torchbench.loading import Batches, LoadingOptions, open_batches
 from torchbench.predictor import Predictor
 from torchbench.report import RunningAccuracy
@@ -19,7 +21,8 @@ from torchbench.team import Team
 class Asked:
     """One model with its hooks, ready to be asked about a test set, or about several one after the other.
 
-    `model` is the caller's own; `predictor` holds it on its device, perhaps spread over several.
+    `model` is the caller's own; `predictor` holds it on its device, perhaps spread over several. `outputs` is
+    the folder where all outputs are collected, None where they are not kept.
     """
 
     model: Any
@@ -29,6 +32,7 @@ class Asked:
     loading: LoadingOptions
     settings: Settings
     team: Team
+    outputs: Path | None = None
 
     def batches_of(self, test_set: TestSet) -> Batches:
         """This process's share of the images under the caller's transform."""
@@ -40,15 +44,21 @@ class Asked:
         reset_peak_memory(self.predictor.device)
         mine = exam.share(self.team.share(len(exam.ids)))
         known = None if self.settings.sealed else mine.targets.numpy()
-        with RunningAccuracy(len(mine.ids), known, shown=self.team.leads) as progress:
-            share = evaluate(self.predictor, islice(batches, 1) if self.settings.check else batches, mine, progress)
-        return joined(self.team.gather(share))
+        looked_at = islice(batches, 1) if self.settings.check else batches
+        with (
+            RunningAccuracy(len(mine.ids), known, shown=self.team.leads) as progress,
+            keeping(self.outputs, exam.classes, self.team) as keeper,
+        ):
+            share = evaluate(self.predictor, looked_at, mine, progress, keeper.add)
+            outputs = keeper.finish()
+        return replace(joined(self.team.gather(share)), outputs=outputs)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a pass showed: facts for the record, sentences for the reader, the predictions."""
+    """What a pass showed: facts for the record, sentences for the reader, the predictions, all outputs if kept."""
 
     facts: dict[str, Any]
     notes: list[str]
     predictions: Predictions
+    outputs: KeptOutputs | None = None

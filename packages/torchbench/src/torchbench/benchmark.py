@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from torchbench.loading import LoadingOptions
 from torchbench.metrics import TopK
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
-from torchbench.record import describe_call, describe_dataset, describe_run, describe_score
+from torchbench.record import describe_calibration, describe_call, describe_dataset, describe_run, describe_score
 from torchbench.report import result_lines, say
 from torchbench.result import BenchmarkResult, store
 from torchbench.settings import Settings
@@ -111,6 +112,7 @@ class ImageClassification:
         """
         settings = Settings.from_environment()
         paper = Paper(paper_model_name, paper_arxiv_id, paper_pwc_id, paper_results, pytorch_hub_url)
+        beside = settings.outputs_beside(store_outputs)
         send = cls.send_data_to_device if send_data_to_device is None else send_data_to_device
         workers = max(1, usable_cores() // settings.world_size) if num_workers is None else num_workers
         checks.check_model(model)
@@ -127,25 +129,24 @@ class ImageClassification:
 
         placed, device = send_model_to_device(model, *placement(num_gpu, device, settings, team))
         test_set = team.from_leader(lambda: cls.find_data(data_root, settings))
-        with outputs_folder(store_outputs, settings, team) as outputs:
-            asked = Asked(
-                model=model,
-                predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
-                transform=cls.input_transform if input_transform is None else input_transform,
-                target_map=target_map,
-                loading=LoadingOptions(
-                    batch_size=batch_size,
-                    num_workers=workers,
-                    pin_memory=pin_memory,
-                    device=device if send_data_to_device is None else None,
-                    cache=None if settings.check else settings.cache,
-                ),
-                settings=settings,
-                team=team,
-                outputs=outputs,
-            )
-            measured = cls.measure(asked, test_set, paper)
-            return finish(record | measured.facts, problems + measured.notes, settings, measured.predictions, team)
+        asked = Asked(
+            model=model,
+            predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
+            transform=cls.input_transform if input_transform is None else input_transform,
+            target_map=target_map,
+            loading=LoadingOptions(
+                batch_size=batch_size,
+                num_workers=workers,
+                pin_memory=pin_memory,
+                device=device if send_data_to_device is None else None,
+                cache=None if settings.check else settings.cache,
+            ),
+            settings=settings,
+            team=team,
+        )
+        with outputs_folder(beside, team) as outputs:
+            measured = cls.measure(replace(asked, outputs=outputs), test_set, paper)
+            return finish(record | measured.facts, problems + measured.notes, settings, measured, team)
 
     @classmethod
     def measure(cls, asked: Asked, test_set: TestSet, paper: Paper) -> Measured:
@@ -160,9 +161,14 @@ class ImageClassification:
             if not (asked.settings.sealed or asked.settings.check):
                 scored = cls.score(evaluation.predictions, test_set, asked.target_map)
                 facts |= describe_score(scored, paper)
+                facts["calibration"] = asked.team.from_leader(
+                    lambda: describe_calibration(
+                        evaluation.predictions, cls.labels(test_set), asked.target_map, evaluation.outputs
+                    )
+                )
                 inputs = Inputs(test_set.images, asked.transform)
                 notes += asked.team.from_leader(lambda: diagnose(scored, evaluation, exam, asked.predictor, inputs))
-        return Measured(facts, notes, evaluation.predictions)
+        return Measured(facts, notes, evaluation.predictions, evaluation.outputs)
 
     @classmethod
     def data_folder(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> Path:
@@ -187,8 +193,13 @@ class ImageClassification:
     @classmethod
     def score(cls, predictions: Predictions, test_set: TestSet, target_map: Sequence[int] | None) -> Score:
         """Integer counts of right answers for the benchmark's metrics."""
-        labels = dict(zip(test_set.ids, test_set.labels.tolist(), strict=True))
-        return score(predictions, labels, target_map=target_map, top=[metric.k for metric in cls.metrics])
+        top = [metric.k for metric in cls.metrics]
+        return score(predictions, cls.labels(test_set), target_map=target_map, top=top)
+
+    @classmethod
+    def labels(cls, test_set: TestSet) -> dict[str, int]:
+        """The class of every image, by its id."""
+        return dict(zip(test_set.ids, test_set.labels.tolist(), strict=True))
 
 
 def usable_cores() -> int:
@@ -226,13 +237,14 @@ def finish(
     record: dict[str, Any],
     notes: Sequence[str],
     settings: Settings,
-    predictions: Predictions | None = None,
+    measured: Measured | None = None,
     team: Team = ALONE,
 ) -> BenchmarkResult:
     """Keep the record where one is asked for, show the report, hand the result back; in a team by its leader."""
+    predictions, outputs = (measured.predictions, measured.outputs) if measured else (None, None)
     if settings.store:
         path = settings.store
-        record = team.from_leader(lambda: store(record, predictions, path))
+        record = team.from_leader(lambda: store(record, predictions, path, outputs))
     result = BenchmarkResult(record, tuple(notes), settings.store, predictions)
     if team.leads:
         say(*result_lines(result))

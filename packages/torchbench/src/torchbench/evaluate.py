@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from benchrecord import Predictions, PredictionsBuilder
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Keep = Callable[[NDArray[Any]], None]
 
 
 class Progress(Protocol):
@@ -55,12 +57,22 @@ class Seconds:
 
 
 @dataclass(frozen=True)
+class KeptOutputs:
+    """The file of all outputs of a pass, which waits for its name."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """What came out of one pass over a test set, or over a share of it."""
+    """What came out of one pass over a test set, or over a share of it; `outputs` only where they were asked for."""
 
     collected: PredictionsBuilder
     seconds: Seconds
     run_hash: str
+    outputs: KeptOutputs | None = None
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -103,10 +115,13 @@ class _Stopwatch:
             yield batch
 
 
-def evaluate(predict: Predict, batches: Iterable[torch.Tensor], exam: Exam, progress: Progress) -> Evaluation:
+def evaluate(
+    predict: Predict, batches: Iterable[torch.Tensor], exam: Exam, progress: Progress, keep: Keep | None = None
+) -> Evaluation:
     """Ask the model about every image once and keep its predictions.
 
-    `batches` are `(B, ...)` in the order of `exam.ids` and may stop early; nothing is scored here.
+    `batches` are `(B, ...)` in the order of `exam.ids` and may stop early; nothing is scored here. `keep` is given all
+    outputs `(B, classes)` of each batch.
     """
     builder = PredictionsBuilder(exam.classes)
     watch = _Stopwatch()
@@ -118,6 +133,8 @@ def evaluate(predict: Predict, batches: Iterable[torch.Tensor], exam: Exam, prog
         with watch.measure("scoring"):
             values = as_numpy(outputs)
             best = builder.add(exam.ids[chosen], values)
+            if keep is not None:
+                keep(values)
         run_hash = run_hash or first_batch_hash(values)
         position = chosen.stop
         progress.advance(len(images), best)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from benchrecord import FORMAT, Score, expected_calibration_error, negative_log_likelihood, read_outputs
+from benchrecord import FORMAT, Predictions, Score, expected_calibration_error, negative_log_likelihood, read_outputs
 from benchrecord.calibration import BINS
 from torchbench.dataset import TestSet
 from torchbench.environment import describe_environment, peak_memory
-from torchbench.evaluate import Evaluation
+from torchbench.evaluate import Evaluation, KeptOutputs
 from torchbench.loading import Batches
 from torchbench.model_facts import describe_model
 from torchbench.paper import Paper
@@ -109,14 +109,16 @@ def describe_score(scored: Score, paper: Paper) -> Mapping[str, Any]:
 
 
 def describe_calibration(
-    evaluation: Evaluation, labels: Mapping[str, int], target_map: Sequence[int] | None
+    predictions: Predictions,
+    labels: Mapping[str, int],
+    target_map: Sequence[int] | None = None,
+    kept: KeptOutputs | None = None,
 ) -> dict[str, Any]:
     """Whether the model's probabilities can be believed; what cannot be computed is left out.
 
     Nothing when an output was not finite. Without all outputs, no likelihood when a right class is not among the best
     five; never an infinite one, since a model that gave a right class the probability 0 has no number here.
     """
-    predictions, kept = evaluation.predictions, evaluation.outputs
     error = expected_calibration_error(predictions, labels, target_map=target_map)
     if error is None:
         return {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchrecord import Predictions, append_record, write_predictions
+from torchbench.evaluate import KeptOutputs
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,10 @@ class BenchmarkResult:
         return dict(self.record)
 
 
-def store(record: Mapping[str, Any], predictions: Predictions | None, path: Path) -> dict[str, Any]:
-    """Write the predictions beside `path` and append the record, which then names them, to `path`.
+def store(
+    record: Mapping[str, Any], predictions: Predictions | None, path: Path, outputs: KeptOutputs | None = None
+) -> dict[str, Any]:
+    """Write the predictions beside `path`, move the outputs there, and append the record, which names both, to `path`.
 
     The predictions' name carries their own digest, so that runs which share a file never overwrite each other.
     """
@@ -90,8 +93,11 @@ def store(record: Mapping[str, Any], predictions: Predictions | None, path: Path
         path.parent.mkdir(parents=True, exist_ok=True)
         written = write_predictions(path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npz"), predictions)
         words = re.sub(r"[^A-Za-z0-9.]+", "-", record["model"] or record["dataset_name"]).strip("-.")[:60]
-        name = f"{path.stem}-{words or 'model'}-{written.sha256[:12]}.npz"
-        path.with_name(written.name).replace(path.with_name(name))
-        stored["predictions"] = {"name": name, "size": written.size, "sha256": written.sha256}
+        name = f"{path.stem}-{words or 'model'}-{written.sha256[:12]}"
+        path.with_name(written.name).replace(path.with_name(f"{name}.npz"))
+        stored["predictions"] = {"name": f"{name}.npz", "size": written.size, "sha256": written.sha256}
+        if outputs is not None:
+            outputs.path.replace(path.with_name(f"{name}-outputs.npy"))
+            stored["outputs"] = {"name": f"{name}-outputs.npy", "size": outputs.size, "sha256": outputs.sha256}
     append_record(path, stored)
     return stored

@@ -6,6 +6,7 @@
 | SOTABENCH_DATA_ROOT       | where the data are, unless the call itself says so                                   |
 | SOTABENCH_SEALED          | `1`: the labels here are decoys, the platform scores the predictions                  |
 | SOTABENCH_STORE_FILENAME  | the JSON file that the records are appended to                                        |
+| SOTABENCH_STORE_OUTPUTS   | `1`: keep all outputs too, unless the call itself says so                             |
 | SOTABENCH_CHECK           | `params`: look at the arguments only; `full`: run one batch                           |
 | SOTABENCH_CACHE_DIR       | folder of the prepared cache                                                         |
 | RANK, WORLD_SIZE, LOCAL_RANK | which process of how many this is, where torchrun started it (TORCHELASTIC_RUN_ID) |
@@ -31,6 +32,7 @@ class Settings:
     data_root: Path | None = None
     sealed: bool = False
     store: Path | None = None
+    store_outputs: bool = False
     check: Check | None = None
     cache: Path | None = None
     remember: Path | None = None
@@ -46,11 +48,27 @@ class Settings:
             data_root=_path(environ, "SOTABENCH_DATA_ROOT"),
             sealed=_flag(environ, "SOTABENCH_SEALED"),
             store=_path(environ, "SOTABENCH_STORE_FILENAME"),
+            store_outputs=_flag(environ, "SOTABENCH_STORE_OUTPUTS"),
             check=_check(environ.get("SOTABENCH_CHECK", "")),
             cache=_path(environ, "SOTABENCH_CACHE_DIR"),
             **_ranks(environ),
             remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
         )
+
+    def outputs_beside(self, asked: bool | None) -> Path | None:  # noqa: FBT001 - as benchmark() is given it
+        """The file of the records when all outputs are to be stored beside it, None when they are not.
+
+        They are when `asked`, by default when SOTABENCH_STORE_OUTPUTS says so. Raises ArgumentError where no records
+        are kept.
+        """
+        if not (self.store_outputs if asked is None else asked):
+            return None
+        if self.store is None:
+            raise ArgumentError(
+                "store_outputs (or SOTABENCH_STORE_OUTPUTS) stores the outputs beside the record, and no record is "
+                "kept: set SOTABENCH_STORE_FILENAME to the name of its file, such as results.json"
+            )
+        return self.store
 
 
 def _ranks(environ: Mapping[str, str]) -> dict[str, int]:

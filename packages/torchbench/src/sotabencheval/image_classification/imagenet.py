@@ -15,7 +15,7 @@ from torchbench.diagnosis import diagnose_answers
 from torchbench.errors import ArgumentError
 from torchbench.image_classification import ImageNet
 from torchbench.paper import Paper
-from torchbench.record import describe_call, describe_score
+from torchbench.record import describe_calibration, describe_call, describe_score
 from torchbench.report import result_lines, say
 from torchbench.result import BenchmarkResult, store
 from torchbench.settings import Settings
@@ -120,6 +120,7 @@ class ImageNetEvaluator:
             record |= self._describe_run(answered)
         if answered is not None and scored is not None:
             record |= describe_score(scored, self._paper)
+            record["calibration"] = describe_calibration(answered.predictions, answered.labels_by_id)
             notes += diagnose_answers(scored, answered.predictions, answered.labels)
         predictions = None if answered is None else answered.predictions
         if self._settings.store:
@@ -134,8 +135,7 @@ class ImageNetEvaluator:
         """The counts of right answers; None where nothing is to be scored here."""
         if answered is None or self._settings.sealed or self._settings.check:
             return None
-        labels = dict(zip(answered.predictions.ids, answered.labels.tolist(), strict=True))
-        return score(answered.predictions, labels, top=[metric.k for metric in ImageNet.metrics])
+        return score(answered.predictions, answered.labels_by_id, top=[metric.k for metric in ImageNet.metrics])
 
     def _keep(self, scored: Score | None) -> dict[str, float]:
         self.results = dict(scored.results) if scored else dict.fromkeys(METRICS, math.nan)
