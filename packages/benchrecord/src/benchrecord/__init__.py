@@ -11,6 +11,7 @@ from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
 from benchrecord.record import FORMAT, append_record, printable, read_records, validate_record
 from benchrecord.scoring import Score, score, top_k_correct
+from benchrecord.selection import selected
 from benchrecord.statistics import wilson_interval
 from benchrecord.ties import TiedGroups, tied_groups
 
@@ -48,6 +49,7 @@ __all__ = [
     "reliability",
     "score",
     "score_multilabel",
+    "selected",
     "tied_groups",
     "top_k_correct",
     "validate_record",

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchrecord.calibration import check_log_probabilities
-from benchrecord.errors import InvalidPredictions
 from benchrecord.outputs_file import LOWEST
-from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
-from benchrecord.scoring import some
+from benchrecord.predictions import TOP, Predictions, PredictionsBuilder, kept_classes
+from benchrecord.selection import rows_of
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ def masked_predictions(
     five (of fewer classes, all) different classes are kept.
     """
     check_log_probabilities(outputs, predictions)
-    kept = _kept(classes, predictions.number_of_classes)
-    rows = _rows(predictions, images)
+    kept = kept_classes(classes, predictions.number_of_classes)
+    rows = rows_of(predictions, images)
     builder, undecided = PredictionsBuilder(len(kept)), 0
     step = max(1, (1 << 17) // len(kept))
     for start in range(0, len(rows), step):
@@ -82,24 +81,6 @@ def _descending(log_probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     for rank in range(1, TOP):
         values[:, rank] = np.minimum(values[:, rank], np.nextafter(values[:, rank - 1], -np.inf))
     return values
-
-
-def _kept(classes: Collection[int], known: int) -> NDArray[np.intp]:
-    kept = sorted(set(classes))
-    fewest = min(TOP, known)
-    if len(kept) != len(classes) or len(kept) < fewest or not 0 <= kept[0] <= kept[-1] < known:
-        found = f"{len(classes)}, {len(kept)} different, {kept[:1]} to {kept[-1:]}"
-        raise InvalidPredictions(f"expected at least {fewest} different classes of 0 to {known - 1}, found {found}")
-    return np.array(kept, dtype=np.intp)
-
-
-def _rows(predictions: Predictions, images: Collection[str] | None) -> NDArray[np.intp]:
-    if images is None:
-        return np.arange(len(predictions))
-    wanted = set(images)
-    if unknown := wanted.difference(predictions.ids):
-        raise InvalidPredictions(f"expected images that were predicted, found {len(unknown)} unknown{some(unknown)}")
-    return np.flatnonzero([name in wanted for name in predictions.ids])
 
 
 def _renumbered(predictions: Predictions, kept: NDArray[np.intp], known: int) -> Predictions:

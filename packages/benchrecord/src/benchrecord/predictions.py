@@ -5,9 +5,9 @@ grow with the number of classes. Every number belongs to one row, so the batch s
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +76,16 @@ class PredictionsBuilder:
 
     Whether the outputs are probabilities is decided over all images: they are when in every row without NaN or infinity
     no value is negative and the values sum to 1 within `PROBABILITY_TOLERANCE`.
+
+    With `kept`, at least five classes (of fewer, all), only these are ranked, as if the model knew no others: the
+    log-probabilities are those among the kept classes, log-sum-exp is over their outputs. Classes keep their numbers,
+    and an image with any output that was not finite stays wrong. Raises InvalidPredictions for other `kept`.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, *, kept: Collection[int] | None = None) -> None:
         check_number_of_classes(classes)
         self.number_of_classes = classes
+        self._kept = None if kept is None else kept_classes(kept, classes)
         self._ids: list[str] = []
         self._ranked: list[_Ranked] = []
         self._probabilities = True
@@ -99,27 +104,30 @@ class PredictionsBuilder:
             with np.errstate(all="ignore"):  # rows with NaN or infinity are computed and then thrown away
                 finite, sums_to_one = distributions(block)
                 self._probabilities = self._probabilities and bool(sums_to_one[finite].all())
-                ranked.append(_rank(block))
+                ranked.append(_rank(block, finite, self._kept))
         self._ids.extend(ids)
         self._ranked.append(_concatenate(ranked))
         return self._ranked[-1].classes
 
-    def extend(self, other: "PredictionsBuilder") -> None:
+    def extend(self, other: Self) -> None:
         """Take all that `other` collected, after what is here; raises InvalidPredictions for other classes."""
         if other.number_of_classes != self.number_of_classes:
             raise InvalidPredictions(f"expected {self.number_of_classes} classes, found {other.number_of_classes}")
+        if not np.array_equal(other._kept, self._kept):  # type: ignore[arg-type]  # None equals None alone
+            raise InvalidPredictions("expected a builder that keeps the same classes, found one that keeps others")
         self._ids.extend(other._ids)
         self._ranked.extend(other._ranked)
         self._probabilities = self._probabilities and other._probabilities
 
     def finish(self) -> Predictions:
         """Everything added so far, in the order in which it was added. Raises InvalidPredictions for an id twice."""
-        classes, outputs, log_rest = _concatenate([_empty(), *self._ranked])
+        classes, outputs, log_rest, total = _concatenate([_empty(), *self._ranked])
         nonfinite = classes[:, 0] < 0
         probabilities = self._probabilities and not nonfinite.all()
         with np.errstate(all="ignore"):  # the rows and places that hold no class are overwritten below
             best = outputs[:, :1]
-            exact = np.log(outputs) if probabilities else (outputs - best) - log_rest[:, None]
+            shares = np.log(outputs) - np.log(np.where(total > 0, total, 1))[:, None]
+            exact = shares if probabilities else (outputs - best) - log_rest[:, None]
             log_probabilities = np.minimum(exact, 0).astype(np.float32)
             log_sum_exp = (best[:, 0] + log_rest).astype(np.float32)
         log_probabilities[classes < 0] = -np.inf
@@ -133,15 +141,19 @@ class PredictionsBuilder:
 
 
 class _Ranked(NamedTuple):
-    """Per image: best classes `(B, 5)`, their outputs `(B, 5)`, and log-sum-exp less the best output `(B,)`."""
+    """Per image: best classes `(B, 5)`, their outputs `(B, 5)`, and log-sum-exp less the best output `(B,)`.
+
+    `total (B,)` is what the ranked outputs sum to where some classes were left out, and 1 where none was.
+    """
 
     classes: NDArray[np.int16]
     outputs: NDArray[np.float64]
     log_rest: NDArray[np.float64]
+    total: NDArray[np.float64]
 
 
 def _empty() -> _Ranked:
-    return _Ranked(np.empty((0, TOP), np.int16), np.empty((0, TOP)), np.empty(0))
+    return _Ranked(np.empty((0, TOP), np.int16), np.empty((0, TOP)), np.empty(0), np.empty(0))
 
 
 def _concatenate(ranked: Sequence[_Ranked]) -> _Ranked:
@@ -177,24 +189,25 @@ def distributions(block: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return finite, (lowest >= 0) & (np.abs(total - 1) <= PROBABILITY_TOLERANCE)
 
 
-def _rank(block: Floats) -> _Ranked:
-    """Rank the rows of `block (B, C)`, which is overwritten.
+def _rank(block: Floats, finite: NDArray[np.bool_], kept: NDArray[np.intp] | None) -> _Ranked:
+    """Rank the rows of `block (B, C)`, which is overwritten; only the `kept` classes, when there are any.
 
     argmax gives the first of equal maxima, so the lowest class wins a tie; five of them with the winner taken out are
     exact, which a partial sort is not.
     """
-    rows = np.arange(len(block))
+    rows, total = np.arange(len(block)), np.ones(len(block))
     classes = np.full((len(block), TOP), -1, np.int16)
     outputs = np.full((len(block), TOP), -np.inf)
-    finite = np.isfinite(block.min(axis=1))
+    if kept is not None:
+        block = np.take(block, kept, axis=1)
+        total = block.sum(axis=1, dtype=np.float64)
     for place in range(min(TOP, block.shape[1])):
         best = block.argmax(axis=1)
-        classes[:, place] = best
+        classes[:, place] = best if kept is None else kept[best]
         outputs[:, place] = block[rows, best]
         block[rows, best] = -np.inf
-    finite &= np.isfinite(outputs[:, 0])
     classes[~finite] = -1
-    return _Ranked(classes, outputs, _log_rest(block, outputs))
+    return _Ranked(classes, outputs, _log_rest(block, outputs), total)
 
 
 def _log_rest(block: Floats, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -212,6 +225,16 @@ def check_number_of_classes(classes: int) -> None:
     """Raise InvalidPredictions unless int16 can hold the classes."""
     if not 1 <= classes <= MAX_CLASSES:
         raise InvalidPredictions(f"expected 1 to {MAX_CLASSES} classes, found {classes}")
+
+
+def kept_classes(classes: Collection[int], known: int) -> NDArray[np.intp]:
+    """The classes in order; raises InvalidPredictions unless they are at least five (of fewer, all), all different."""
+    kept = sorted(set(classes))
+    fewest = min(TOP, known)
+    if len(kept) != len(classes) or len(kept) < fewest or not 0 <= kept[0] <= kept[-1] < known:
+        found = f"{len(classes)}, {len(kept)} different, {kept[:1]} to {kept[-1:]}"
+        raise InvalidPredictions(f"expected at least {fewest} different classes of 0 to {known - 1}, found {found}")
+    return np.array(kept, dtype=np.intp)
 
 
 def _check_id(name: str) -> None:
