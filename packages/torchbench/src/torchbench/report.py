@@ -58,7 +58,9 @@ class _Unseen:
     def close(self) -> None: ...
 
 
-def _display(total: int, stream: TextIO) -> _Bar | _LogLines:
+def _display(total: int, stream: TextIO | None) -> _Bar | _LogLines | _Unseen:
+    if stream is None:  # a service without a standard error
+        return _Unseen()
     redraws = notebook_or_terminal_bar is not terminal_bar or stream.isatty()
     return _Bar(total) if redraws else _LogLines(total, stream)
 
@@ -89,9 +91,11 @@ class RunningAccuracy:
 
 
 def say(*lines: str) -> None:
-    """Print lines at once, also into a pipe."""
+    """Print lines at once, also into a pipe; characters that its encoding lacks appear as escapes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for line in lines:
-        print(line, flush=True)  # noqa: T201 - the one place that does
+        text = line.encode(encoding, "backslashreplace").decode(encoding)
+        print(text, flush=True)  # noqa: T201 - the one place that does
 
 
 def result_lines(result: BenchmarkResult) -> list[str]:
