@@ -31,7 +31,8 @@ def test_a_good_output_is_handed_back_itself():
         ((torch.zeros(8, 1000), torch.zeros(8, 1000)), ["got a tuple of 2", "output[0]"]),
         ({"logits": torch.zeros(8, 1000)}, ["got a dict with logits", "output['logits']"]),
         (SimpleNamespace(logits=torch.zeros(8, 1000)), ["got a SimpleNamespace", "output.logits"]),
-        (None, ["got a NoneType"]),
+        (None, ["got None", "does its forward method end with a return?"]),
+        ([[0.0] * 1000] * 8, ["got a list of 8", "torch.as_tensor(output)"]),
         (torch.zeros(8, 1000, 1, 1), ["got (8, 1000, 1, 1)", "output.flatten(1)"]),
         (torch.zeros(8000), ["expected outputs of shape (8, 1000), got (8000,)", "one row an image"]),
         (torch.zeros(4, 1000), ["got (4, 1000)", "was given 8 images and answered for 4"]),
@@ -148,3 +149,13 @@ def test_every_problem_with_the_paper_is_said():
 def test_a_paper_result_that_is_no_fraction_is_a_problem(value):
     (problem,) = checks.paper_problems(None, {"Top 1 Accuracy": value}, METRICS)
     assert "to be a fraction between 0 and 1" in problem
+
+
+def test_a_class_in_place_of_a_model_is_refused():
+    with pytest.raises(ArgumentError, match=r"got the class Linear; pass Linear\(\)"):
+        checks.check_model(torch.nn.Linear)
+
+
+def test_a_target_transform_that_cannot_be_called_is_refused():
+    with pytest.raises(ArgumentError, match="expected target_transform to be a function, got {0: 1"):
+        checks.class_map({0: 1, 1: 0}, 2)

@@ -98,6 +98,12 @@ def test_an_output_transform_of_two_arguments_works():
     assert torch.equal(predict(IMAGES, TARGETS), IMAGES.flatten(1)[:, :10])
 
 
+def test_an_output_transform_that_returns_the_targets_too_is_named():
+    predict, _ = predictor(torch.nn.Flatten(), transform_output=lambda output, target: (output[:, :10], target))
+    with pytest.raises(OutputError, match="expected model_output_transform to return .* let it return the predictions"):
+        predict(IMAGES, TARGETS)
+
+
 def test_an_object_with_only_a_forward_method_is_asked_through_it():
     class Model:
         def forward(self, images):

@@ -13,28 +13,41 @@ _ARXIV_ID = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?")
 _HOW_TO_TRANSFORM = "pass model_output_transform=lambda output, target, model: {expression}"
 
 
-def check_output(output: object, *, batch: int, classes: int) -> torch.Tensor:
+def check_output(output: object, *, batch: int, classes: int, giver: str = "the model") -> torch.Tensor:
     """The output itself when it is a real tensor of shape `(batch, classes)`; else OutputError with the remedy."""
     if not isinstance(output, torch.Tensor):
-        raise OutputError(_not_a_tensor(output, (batch, classes)))
+        remedy = _remedy(output) if giver == "the model" else "let it return the predictions alone"
+        raise OutputError(
+            f"expected {giver} to return a tensor of shape {(batch, classes)}, got {_in_words(output)}; {remedy}"
+        )
     shape = tuple(output.shape)
     if shape == (batch, classes) and not output.is_complex():
         return output
     raise OutputError(f"expected outputs of shape {(batch, classes)}, got {shape}{_shape_hint(output, batch, classes)}")
 
 
-def _not_a_tensor(output: object, expected: tuple[int, int]) -> str:
-    expression, found = "torch.as_tensor(output)", f"a {type(output).__name__}"
+def _in_words(output: object) -> str:
+    if output is None:
+        return "None"
+    found = f"a {type(output).__name__}"
     if isinstance(output, tuple | list):
         fields = getattr(type(output), "_fields", None)
-        expression, found = "output[0]", f"{found} of {len(output)}" + (f" ({', '.join(fields)})" if fields else "")
+        return f"{found} of {len(output)}" + (f" ({', '.join(fields)})" if fields else "")
+    return f"{found} with {', '.join(map(str, output))}" if isinstance(output, Mapping) else found
+
+
+def _remedy(output: object) -> str:
+    """How to make a tensor of what the model returned."""
+    if output is None:
+        return "does its forward method end with a return?"
+    expression = "torch.as_tensor(output)"
+    if isinstance(output, tuple | list) and isinstance(next(iter(output), None), torch.Tensor):
+        expression = "output[0]"
     elif isinstance(output, Mapping):
-        key = "logits" if "logits" in output else next(iter(output), "logits")
-        expression, found = f"output[{key!r}]", f"{found} with {', '.join(map(str, output))}"
+        expression = f"output[{'logits' if 'logits' in output else next(iter(output), 'logits')!r}]"
     elif hasattr(output, "logits"):
         expression = "output.logits"
-    remedy = _HOW_TO_TRANSFORM.format(expression=expression)
-    return f"expected the model to return a tensor of shape {expected}, got {found}; {remedy}"
+    return _HOW_TO_TRANSFORM.format(expression=expression)
 
 
 def _shape_hint(output: torch.Tensor, batch: int, classes: int) -> str:
@@ -79,6 +92,7 @@ def class_map(target_transform: Callable[[int], Any] | None, classes: int) -> tu
     """
     if target_transform is None:
         return None
+    check_hooks(target_transform=target_transform)
     images = [_class_index(target_transform(label), label) for label in range(classes)]
     missing = sorted(set(range(classes)) - set(images))
     if missing or len(set(images)) != classes:
@@ -109,6 +123,8 @@ def check_numbers(*, batch_size: int, num_workers: int, num_gpu: int) -> None:
 
 def check_model(model: object) -> None:
     """Raise ArgumentError when `model` is nothing that could be asked about a batch."""
+    if isinstance(model, type):
+        raise ArgumentError(f"expected model to be an object, got the class {model.__name__}; pass {model.__name__}()")
     if callable(model) or callable(getattr(model, "forward", None)):
         return
     hint = ""

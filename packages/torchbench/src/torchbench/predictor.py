@@ -71,7 +71,8 @@ class Predictor:
             output = self.transform_output(output, sent_targets, **extra)
         if self.example is None:
             self.example = sent[:1] if isinstance(sent, torch.Tensor) else None
-        return check_output(output, batch=len(targets), classes=self.classes).detach().cpu()
+        giver = "the model" if self.transform_output is None else "model_output_transform"
+        return check_output(output, batch=len(targets), classes=self.classes, giver=giver).detach().cpu()
 
     def _send(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[Any, Any]:
         pair = self.send_data(images, targets, device=self.device)
