@@ -232,6 +232,19 @@ def test_a_full_check_runs_one_batch(linear_model, few_images, environment, caps
     assert "checked, not scored" in capsys.readouterr().out
 
 
+def test_a_second_look_at_the_input_asks_for_no_more_at_once_than_memory_held(linear_model, few_images, capsys):
+    class Limited(linear_model):
+        def forward(self, images):
+            if len(images) > 4:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return super().forward(images)
+
+    ImageNet.benchmark(Limited(), data_root=few_images, batch_size=8)
+    said = capsys.readouterr().out
+    assert "what guessing gives" in said
+    assert said.count("Out of memory with") == 1
+
+
 def test_problems_with_the_paper_are_notes_and_do_not_stop_an_evaluation(linear_model, few_images, capsys):
     result = ImageNet.benchmark(linear_model(), data_root=few_images, paper_results={"top1": 0.8})
     assert result.record["samples"] == 15

@@ -131,6 +131,7 @@ def second_look(predictor: Predictor, images: torch.Tensor, targets: torch.Tenso
         return []
     try:
         duplicate = replace(predictor, model=copy_sharing_weights(predictor.model))
+        duplicate.part = predictor.part or predictor.asked  # more at once might not fit into memory
         return input_hints(duplicate, images, targets)
     except FORWARD_ERRORS as error:
         return [f"the input could not be looked into: {type(error).__name__} from the model"]
