@@ -119,6 +119,12 @@ def test_images_that_kaggles_labels_do_not_name_are_named(kaggle, put, find, val
         find(kaggle)
 
 
+def test_kaggles_labels_saved_by_a_spreadsheet_are_read(kaggle, find):
+    labels = (kaggle / "LOC_val_solution.csv").read_text()
+    (kaggle / "LOC_val_solution.csv").write_text(labels, encoding="utf-8-sig", newline="\r\n")
+    assert find(kaggle).labels.tolist() == [65, 970, 0]
+
+
 @pytest.mark.parametrize(
     "text", ["", "a,b\n1,2\n", "ImageId,PredictionString\nx\n", "ImageId,PredictionString\nx,n9 1\n"]
 )

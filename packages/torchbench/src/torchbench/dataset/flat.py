@@ -84,7 +84,7 @@ def _solution_above(place: Place) -> dict[str, int] | None:
 def _read_solution(path: Path) -> dict[str, int]:
     """ImageId to class; a row's PredictionString begins with the WordNet id, the boxes follow."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [(row["ImageId"], row["PredictionString"].split()[0]) for row in csv.DictReader(file)]
         return {image: class_of_wnid()[wnid] for image, wnid in rows}
     except (OSError, ValueError, KeyError, IndexError, AttributeError, csv.Error) as error:
