@@ -1,0 +1,1 @@
+"""Records that were stored earlier, perhaps by a stranger: read again, counted again, compared."""
