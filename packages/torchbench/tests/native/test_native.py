@@ -48,9 +48,10 @@ def test_jpegs_have_the_values_of_pillow(build, mode):
     program = build("decode_jpeg")
     levels = np.random.default_rng(0).integers(0, 256, (61, 75, 3), dtype=np.uint8)
     levels[:40] = levels[:1] // 3 + np.arange(40, dtype=np.uint8)[:, None, None]
-    for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
+    for subsampling, progressive in (("4:4:4", False), ("4:2:2", True), ("4:2:0", False), ("4:2:0", True)):
         file = io.BytesIO()
-        Image.fromarray(levels).convert(mode).save(file, "JPEG", subsampling=subsampling, quality=90)
+        options = {"subsampling": subsampling, "progressive": progressive}
+        Image.fromarray(levels).convert(mode).save(file, "JPEG", quality=90, **options)
         pixels = np.asarray(Image.open(file).convert("RGB"))
         for left, top, right, bottom in ((0, 0, 75, 61), (17, 18, 60, 43)):
             window = [str(side) for side in (left, top, right, bottom)]

@@ -7,12 +7,12 @@
 #endif
 
 #include "_jpeg_colour.h"
-#include "_jpeg_scan.h"
+#include "_jpeg_progressive.h"
 
 static int has_vectors(void) {
 #ifdef JPEG_AVX2
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 #else
     return 0;
 #endif
@@ -85,18 +85,36 @@ static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 /* Two rows of chroma as wide as the image, and their sums; each with room at both ends. */
 static size_t line_bytes(const Scan *scan) { return rounded(4 * (scan->plane[0].stride + 128)); }
 
+/* Room for the ends of every restart interval of any scan: at most one a block. */
+static size_t end_bytes(const Scan *scan) {
+    const Component *luma = &scan->jpeg->component[0];
+    size_t blocks = (size_t)scan->units_across * scan->units_down * luma->across * luma->down;
+    return rounded(restarts(scan->jpeg, blocks) * sizeof(size_t));
+}
+
+static void choose_codes(Scan *scan, Workspace *space) {
+    for (int j = 0; j < scan->jpeg->selection.components; j++) {
+        int c = scan->jpeg->selection.component[j];
+        const Component *component = &scan->jpeg->component[c];
+        const CodeBook *dc = &scan->jpeg->dc[component->dc], *ac = &scan->jpeg->ac[component->ac];
+        if (dc->defined) scan->dc[c] = workspace_codes(space, dc, 0, component->dc);
+        if (ac->defined) scan->ac[c] = workspace_codes(space, ac, 1, component->ac);
+    }
+}
+
+/* Lays out the workspace; the coefficients of a progression come first. */
 static int prepare(Scan *scan, Workspace *space) {
     const Jpeg *jpeg = scan->jpeg;
-    size_t ends = rounded(expected_segments(scan) * sizeof(size_t));
+    size_t ends = end_bytes(scan), coefficients = rounded(progressive_bytes(scan));
     size_t bytes = rounded((size_t)(jpeg->end - jpeg->scan) + READ_AHEAD);
-    size_t size = ends + bytes;
+    size_t size = coefficients + ends + bytes;
     for (int c = 0; c < jpeg->components; c++) {
         plan_plane(scan, c);
         size += rounded(plane_bytes(scan, c));
     }
     size += line_bytes(scan); /* at the end of the memory */
-    if (!workspace_grow(space, size)) return 0;
-    uint8_t *at = space->memory;
+    if (coefficients > MOST_PROGRESSIVE_BYTES || !workspace_grow(space, size)) return 0;
+    uint8_t *at = space->memory + coefficients;
     scan->segment_end = (size_t *)at, at += ends;
     scan->bytes = at, at += bytes;
     for (int c = 0; c < jpeg->components; c++) {
@@ -105,13 +123,30 @@ static int prepare(Scan *scan, Workspace *space) {
         for (int k = 0; k < 64; k++) {
             scan->steps[c][zigzag[k]] = (int16_t)jpeg->quantisation[component->quantisation][k];
         }
-        scan->dc[c] = workspace_codes(space, &jpeg->dc[component->dc], 0, component->dc);
-        scan->ac[c] = workspace_codes(space, &jpeg->ac[component->ac], 1, component->ac);
     }
     scan->vectors = has_vectors();
     scan->keep_block = CHOSEN(keep_block);
     scan->skip_block = CHOSEN(skip_block);
     return 1;
+}
+
+/* All scans of a progression, into the planes; `jpeg` goes from one header to the next. */
+static int read_progressive(Scan *scan, Jpeg *jpeg, Workspace *space) {
+    Coefficients all[3];
+    const Selection *s = &jpeg->selection;
+    const uint8_t *end;
+    int marker;
+    begin_coefficients(scan, all, space->memory);
+    do {
+        const Coefficients *only = &all[s->component[0]];
+        int across = s->components == 1 ? only->own_across : scan->units_across;
+        int down = s->components == 1 ? only->own_down : scan->units_down;
+        choose_codes(scan, space);
+        marker = unstuff(scan, (size_t)across * down, &end);
+        if (!marker || !select_next(scan, all)) return 0;
+        if (!CHOSEN(read_selected_units)(scan, all, across, down)) return 0;
+    } while (marker != 0xD9 && read_segments(jpeg, end, 1));
+    return marker == 0xD9 && all_complete(scan, all) && finish_coefficients(scan, all);
 }
 
 static const uint8_t *plane_row(const Plane *plane, int y) {
@@ -164,10 +199,12 @@ static void to_rgb(const Scan *scan, Area window, uint8_t *lines, uint8_t *out, 
 }
 
 /* The window of the image to RGB; 0, with `out` in any state, where its bits are not in order. */
-static int decode(const Jpeg *jpeg, Workspace *space, Area window, uint8_t *out, size_t stride) {
+static int decode(Jpeg *jpeg, Workspace *space, Area window, uint8_t *out, size_t stride) {
     Scan whole = {0}, *scan = &whole;
     plan_units(scan, jpeg, window);
-    if (!prepare(scan, space) || !unstuff(scan) || !read_units(scan)) return 0;
+    if (!prepare(scan, space)) return 0;
+    choose_codes(scan, space);
+    if (!(jpeg->progressive ? read_progressive(scan, jpeg, space) : read_sequential(scan))) return 0;
     to_rgb(scan, window, space->memory + space->size - line_bytes(scan), out, stride);
     return 1;
 }

@@ -1,5 +1,5 @@
-/* Markers of a plain JPEG (ITU-T T.81): one sequential Huffman scan of 8-bit samples, grey or YCbCr, whole and in
- * good order. Whatever else a file is or claims is not plain: its decoding is left to others. */
+/* Markers of a plain JPEG (ITU-T T.81): 8-bit samples, grey or YCbCr, Huffman codes, one sequential scan or the
+ * scans of a progression, whole and in good order. Whatever else a file is or claims is left to others. */
 #ifndef TORCHBENCH_JPEG_HEADER_H
 #define TORCHBENCH_JPEG_HEADER_H
 
@@ -20,16 +20,24 @@ typedef struct {
     int quantisation, dc, ac;
 } Component;
 
+/* What one scan holds: coefficients `first` to `last` of some components, their bits from `low` on; all bits above
+ * are in earlier scans where `high` is not zero. */
 typedef struct {
-    int width, height, components;
+    int components, component[3];
+    int first, last, high, low;
+} Selection;
+
+typedef struct {
+    int width, height, components, progressive;
     Component component[3];
+    Selection selection; /* of the scan whose header was read last */
     uint16_t quantisation[4][64]; /* in zigzag order */
     int quantisation_defined[4];
     CodeBook dc[4], ac[4];
     int restart_interval;
     int frame_seen, jfif, jfif_density, adobe; /* adobe: -1 without, else its colour transform */
     int metadata; /* segments that Pillow reads, and may refuse */
-    const uint8_t *scan, *end;
+    const uint8_t *scan, *end; /* of that scan, and of the file */
 } Jpeg;
 
 static int word_at(const uint8_t *bytes) { return bytes[0] << 8 | bytes[1]; }
@@ -101,7 +109,8 @@ static int read_codes(Jpeg *jpeg, const uint8_t *body, int length) {
     return 1;
 }
 
-static int read_frame(Jpeg *jpeg, const uint8_t *body, int length) {
+static int read_frame(Jpeg *jpeg, int progressive, const uint8_t *body, int length) {
+    jpeg->progressive = progressive;
     if (jpeg->frame_seen || length < 6 || body[0] != 8) return 0;
     jpeg->frame_seen = 1;
     jpeg->height = word_at(body + 1);
@@ -141,24 +150,51 @@ static int plain_colours(const Jpeg *jpeg) {
     return jpeg->components == 1 || jpeg->jfif || (c[0].id == 1 && c[1].id == 2 && c[2].id == 3);
 }
 
-static int read_scan(Jpeg *jpeg, const uint8_t *body, int length) {
-    if (!jpeg->frame_seen || length != 4 + 2 * jpeg->components || body[0] != jpeg->components) return 0;
-    for (int c = 0; c < jpeg->components; c++) {
-        Component *component = &jpeg->component[c];
-        component->dc = body[2 + 2 * c] >> 4;
-        component->ac = body[2 + 2 * c] & 15;
-        if (body[1 + 2 * c] != component->id || component->dc > 3 || component->ac > 3) return 0;
-        if (!jpeg->dc[component->dc].defined || !jpeg->ac[component->ac].defined) return 0;
-        if (!jpeg->quantisation_defined[component->quantisation]) return 0;
+/* Whether the tables are there that the selection's codes need. */
+static int tables_defined(const Jpeg *jpeg, const Component *component) {
+    const Selection *selection = &jpeg->selection;
+    int needs_dc = selection->first == 0 && selection->high == 0, needs_ac = selection->last > 0;
+    if (component->dc > 3 || component->ac > 3 || !jpeg->quantisation_defined[component->quantisation]) return 0;
+    return (!needs_dc || jpeg->dc[component->dc].defined) && (!needs_ac || jpeg->ac[component->ac].defined);
+}
+
+/* A sequential scan has everything; of a progression, one has first coefficients or the others of one component. */
+static int valid_selection(const Jpeg *jpeg) {
+    const Selection *s = &jpeg->selection;
+    if (!jpeg->progressive) {
+        return s->components == jpeg->components && s->first == 0 && s->last == 63 && s->high == 0 && s->low == 0;
     }
-    body += 1 + 2 * jpeg->components;
-    return body[0] == 0 && body[1] == 63 && body[2] == 0 && plain_sampling(jpeg) && plain_colours(jpeg);
+    if (s->low > 13 || (s->high != 0 && s->high != s->low + 1)) return 0;
+    if (s->first == 0) return s->last == 0;
+    return s->components == 1 && s->first <= s->last && s->last <= 63;
+}
+
+static int read_scan(Jpeg *jpeg, const uint8_t *body, int length) {
+    Selection *selection = &jpeg->selection;
+    int count = length > 0 ? body[0] : 0, c = 0;
+    if (!jpeg->frame_seen || count < 1 || count > jpeg->components || length != 4 + 2 * count) return 0;
+    selection->components = count;
+    selection->first = body[1 + 2 * count];
+    selection->last = body[2 + 2 * count];
+    selection->high = body[3 + 2 * count] >> 4;
+    selection->low = body[3 + 2 * count] & 15;
+    if (!valid_selection(jpeg)) return 0;
+    for (int j = 0; j < count; j++, c++) {
+        while (c < jpeg->components && jpeg->component[c].id != body[1 + 2 * j]) c++;
+        if (c == jpeg->components) return 0;
+        jpeg->component[c].dc = body[2 + 2 * j] >> 4;
+        jpeg->component[c].ac = body[2 + 2 * j] & 15;
+        selection->component[j] = c;
+        if (!tables_defined(jpeg, &jpeg->component[c])) return 0;
+    }
+    return plain_sampling(jpeg) && plain_colours(jpeg);
 }
 
 static int read_segment(Jpeg *jpeg, int marker, const uint8_t *body, int length) {
     if (marker >= 0xE0 && marker <= 0xEF) return read_application(jpeg, marker, body, length);
     switch (marker) {
-    case 0xC0: case 0xC1: return read_frame(jpeg, body, length);
+    case 0xC0: case 0xC1: return read_frame(jpeg, 0, body, length);
+    case 0xC2: return read_frame(jpeg, 1, body, length);
     case 0xC4: return read_codes(jpeg, body, length);
     case 0xDB: return read_quantisation(jpeg, body, length);
     case 0xDD:
@@ -171,16 +207,12 @@ static int read_segment(Jpeg *jpeg, int marker, const uint8_t *body, int length)
     }
 }
 
-/* Fills `jpeg` up to the first byte of the scan; 0 where the file is not plain. */
-static int read_header(Jpeg *jpeg, const uint8_t *data, size_t size) {
-    const uint8_t *at = data + 2, *end = data + size;
-    memset(jpeg, 0, sizeof *jpeg);
-    jpeg->adobe = -1;
-    jpeg->end = end;
-    if (size < 4 || data[0] != 0xFF || data[1] != 0xD8) return 0;
-    while (end - at >= 4 && at[0] == 0xFF) {
+/* Reads segments up to a scan's first byte. Behind the first scan, `later`, only codes may be among them. */
+static int read_segments(Jpeg *jpeg, const uint8_t *at, int later) {
+    while (jpeg->end - at >= 4 && at[0] == 0xFF) {
         int marker = at[1], length = word_at(at + 2);
-        if (length < 2 || end - at - 2 < length) return 0;
+        if (length < 2 || jpeg->end - at - 2 < length) return 0;
+        if (later && marker != 0xC4 && marker != 0xDA) return 0;
         if (!read_segment(jpeg, marker, at + 4, length - 2)) return 0;
         at += 2 + length;
         if (marker == 0xDA) {
@@ -189,6 +221,14 @@ static int read_header(Jpeg *jpeg, const uint8_t *data, size_t size) {
         }
     }
     return 0;
+}
+
+/* Fills `jpeg` up to the first byte of the first scan; 0 where the file is not plain. */
+static int read_header(Jpeg *jpeg, const uint8_t *data, size_t size) {
+    memset(jpeg, 0, sizeof *jpeg);
+    jpeg->adobe = -1;
+    jpeg->end = data + size;
+    return size >= 4 && data[0] == 0xFF && data[1] == 0xD8 && read_segments(jpeg, data + 2, 0);
 }
 
 #endif

@@ -9,7 +9,7 @@
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <immintrin.h>
-#define JPEG_AVX2 __attribute__((target("avx2,bmi2")))
+#define JPEG_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 #endif
 
 #define CONSTANT(x) ((int32_t)((x) * 8192 + 0.5))

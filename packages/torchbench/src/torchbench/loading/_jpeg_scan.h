@@ -37,18 +37,19 @@ typedef struct {
     BlockReader *keep_block, *skip_block;
 } Scan;
 
-static size_t expected_segments(const Scan *scan) {
-    size_t units = (size_t)scan->units_across * scan->units_down, interval = scan->jpeg->restart_interval;
+static size_t restarts(const Jpeg *jpeg, size_t units) {
+    size_t interval = jpeg->restart_interval;
     return interval ? (units + interval - 1) / interval : 1;
 }
 
-/* Copies the scan to its end without stuffed zeros; 0 where a marker is not the one that belongs there. */
-static int unstuff(Scan *scan) {
-    const uint8_t *from = scan->jpeg->scan, *end = scan->jpeg->end;
-    size_t expected = expected_segments(scan), size = 0;
+/* Copies a scan of `units` units without stuffed zeros. Gives the marker that ends it, at `*end`; 0 where there is
+ * none, or where the restarts are not those that belong there. */
+static int unstuff(Scan *scan, size_t units, const uint8_t **end) {
+    const uint8_t *from = scan->jpeg->scan;
+    size_t expected = restarts(scan->jpeg, units), size = 0;
     for (scan->segments = 0;;) {
-        const uint8_t *marker = memchr(from, 0xFF, end - from);
-        if (!marker || marker + 1 >= end) return 0;
+        const uint8_t *marker = memchr(from, 0xFF, scan->jpeg->end - from);
+        if (!marker || marker + 1 >= scan->jpeg->end) return 0;
         memcpy(scan->bytes + size, from, marker - from);
         size += marker - from;
         from = marker + 2;
@@ -58,11 +59,12 @@ static int unstuff(Scan *scan) {
         }
         if (scan->segments == expected) return 0;
         scan->segment_end[scan->segments++] = size;
-        if (marker[1] == 0xD9) break;
-        if (!scan->jpeg->restart_interval || marker[1] != 0xD0 + (scan->segments - 1) % 8) return 0;
+        *end = marker;
+        if (marker[1] < 0xD0 || marker[1] > 0xD7) break;
+        if (marker[1] != 0xD0 + (scan->segments - 1) % 8) return 0;
     }
     memset(scan->bytes + size, 0, READ_AHEAD);
-    return scan->segments == expected;
+    return scan->segments == expected ? (*end)[1] : 0;
 }
 
 static void begin_segment(const Scan *scan, size_t segment, Bits *bits, int *dc) {
@@ -177,8 +179,10 @@ static int read_row(const Scan *scan, Position *at, Batch *batch, int y) {
     return finish_batch(scan, batch, y);
 }
 
-/* Reads the units down to the window's last; 0 where anything is not as it should be. */
-static int read_units(const Scan *scan) {
+/* A sequential image, down to the window's last unit; 0 where anything is not as it should be. */
+static int read_sequential(Scan *scan) {
+    const uint8_t *end;
+    if (unstuff(scan, (size_t)scan->units_across * scan->units_down, &end) != 0xD9) return 0;
     int few = (int64_t)scan->units_across * scan->units_down < MANY_UNITS;
     int rows = few ? scan->units.bottom : scan->units_down;
     Batch batch = {.count = 0};

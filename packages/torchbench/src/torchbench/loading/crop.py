@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from torchbench.loading.decode import decode_any, decode_part, plain_size, read
+from torchbench.loading.decode import decode_by_pillow, decode_part, plain_size, read
 from torchbench.loading.resample import Part, Pixels, Placement, Size, resample_part, source_window
 
 __all__ = ["Placement", "load_crop"]
@@ -21,7 +21,7 @@ def load_crop(path: Path, place: Place, interpolation: int, out: Pixels) -> None
     size = plain_size(data)
     part = None if size is None else _needed_part(data, size, place(*size), interpolation)
     if part is None:
-        part = Part.whole(decode_any(data, path))
+        part = Part.whole(decode_by_pillow(data, path))
     resample_part(part, place(*part.size), interpolation, out)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from torchbench.errors import BrokenImage
@@ -31,14 +30,13 @@ def decode_rgb(source: Source) -> Pixels:
     data = read(source)
     size = plain_size(data)
     part = None if size is None else decode_part(data, size, (0, 0, *size))
-    return decode_any(data, source) if part is None else part.pixels.copy()
+    return decode_by_pillow(data, source) if part is None else part.pixels.copy()
 
 
 def decoder() -> str:
-    """What decodes, for the record: the decoders in the order in which they are tried, with their versions."""
-    own = ["torchbench"] if _native_agrees() else []
-    other = [f"simplejpeg {version('simplejpeg')}"] if _simplejpeg_agrees() else []
-    return ", else ".join([*own, *other, f"Pillow {PIL.__version__}"])
+    """What decodes, for the record: our decoder and what it leaves to Pillow, or Pillow alone."""
+    pillow = f"Pillow {PIL.__version__}"
+    return f"torchbench {version('torchbench')}, else {pillow}" if _native_agrees() else pillow
 
 
 def read(source: Source) -> bytes:
@@ -72,11 +70,8 @@ def decode_part(data: bytes, size: Size, window: Window) -> Part | None:
     return Part(pixels, (left, top), size) if native.decode(data, window, pixels) else None
 
 
-def decode_any(data: bytes, source: Source) -> Pixels:
+def decode_by_pillow(data: bytes, source: Source) -> Pixels:
     """The image of any file that Pillow opens; `source` is what an error names."""
-    fast = _by_simplejpeg(data) if _simplejpeg_agrees() else None
-    if fast is not None:
-        return fast
     try:
         return _by_pillow(data)
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
@@ -117,20 +112,6 @@ def _opens_as_jpeg(data: bytes, size: Size) -> bool:
         return False
 
 
-def _by_simplejpeg(data: bytes) -> Pixels | None:
-    """The pixels of a JPEG of one or three components without the slightest complaint, else None."""
-    if not data.startswith(b"\xff\xd8\xff"):
-        return None
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        size = int(width), int(height)
-        if colours not in ("YCbCr", "Gray") or not _fits_pillow(*size) or not _opens_as_jpeg(data, size):
-            return None
-        return np.asarray(simplejpeg.decode_jpeg(data, "RGB"))
-    except (ValueError, KeyError):  # KeyError: a sampling that simplejpeg has no name for
-        return None
-
-
 def _by_pillow(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
@@ -147,13 +128,10 @@ def _native_agrees() -> bool:
     if native is not None and all(_agrees(_natively(data), data) for data in _samples()):
         return True
     reason = "was not compiled" if native is None else "differs from this version of Pillow"
-    logging.getLogger("torchbench").warning("JPEGs are decoded whole, slower and exact: the native decoder %s", reason)
+    logging.getLogger("torchbench").warning(
+        "JPEGs are decoded by Pillow, slower and exact: the native decoder %s", reason
+    )
     return False
-
-
-@cache
-def _simplejpeg_agrees() -> bool:
-    return all(_agrees(simplejpeg.decode_jpeg(data, "RGB"), data) for data in _samples())
 
 
 def _agrees(pixels: Pixels | None, data: bytes) -> bool:
@@ -174,10 +152,11 @@ def _samples() -> tuple[bytes, ...]:
     levels = (np.arange(37 * 43 * 3, dtype=np.uint32) * 2654435761 >> 24).astype(np.uint8).reshape(37, 43, 3)
     levels[:20] = levels[:20, :1] // 2 + np.arange(43, dtype=np.uint8)[:, None]
     image = Image.fromarray(levels)
-    return (*(_encoded(image, subsampling) for subsampling in range(3)), _encoded(image.convert("L"), 0))
+    pictures = [(image, subsampling) for subsampling in range(3)] + [(image.convert("L"), 0)]
+    return tuple(_encoded(*picture, progressive) for picture in pictures for progressive in (False, True))
 
 
-def _encoded(image: Image.Image, subsampling: int) -> bytes:
+def _encoded(image: Image.Image, subsampling: int, progressive: bool) -> bytes:  # noqa: FBT001 - Pillow's own option
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=92, subsampling=subsampling)
+    image.save(file, "JPEG", quality=92, subsampling=subsampling, progressive=progressive)
     return file.getvalue()
