@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MOST_STEP 1023 /* larger ones would leave 32 bits when a block's magnitudes are added up */
+#define LONGEST_SIDE 65500 /* libjpeg refuses longer ones */
 
 typedef struct {
     uint8_t counts[17]; /* codes of each length */
@@ -77,12 +78,12 @@ static int read_quantisation(Jpeg *jpeg, const uint8_t *body, int length) {
     return 1;
 }
 
-/* Codes that fit into their lengths, as a canonical Huffman code's do. */
+/* Codes that fit into their lengths, as a canonical Huffman code's do, and leave the one of all ones unused. */
 static int valid_counts(const uint8_t *counts) {
     int free_codes = 1;
     for (int length = 1; length <= 16; length++) {
         free_codes = 2 * free_codes - counts[length];
-        if (free_codes < 0) return 0;
+        if (free_codes < 1) return 0;
     }
     return 1;
 }
@@ -116,7 +117,8 @@ static int read_frame(Jpeg *jpeg, int progressive, const uint8_t *body, int leng
     jpeg->height = word_at(body + 1);
     jpeg->width = word_at(body + 3);
     jpeg->components = body[5];
-    if (jpeg->height == 0 || jpeg->width == 0 || (jpeg->components != 1 && jpeg->components != 3)) return 0;
+    if (jpeg->height < 1 || jpeg->height > LONGEST_SIDE || jpeg->width < 1 || jpeg->width > LONGEST_SIDE) return 0;
+    if (jpeg->components != 1 && jpeg->components != 3) return 0;
     if (length != 6 + 3 * jpeg->components) return 0;
     for (int c = 0; c < jpeg->components; c++) {
         Component *component = &jpeg->component[c];

@@ -58,14 +58,17 @@ static void batch_values(const uint8_t *pixels, const float *table, float *value
         one(pixels + 3 * size * i, table, values + 3 * size * i, size);
 }
 
+static int aligned(const Py_buffer *floats) { return (uintptr_t)floats->buf % sizeof(float) == 0; }
+
 static PyObject *look_up(PyObject *module, PyObject *args)
 {
     Py_buffer pixels, table, values;
     Py_ssize_t images;
     if (!PyArg_ParseTuple(args, "y*y*w*n", &pixels, &table, &values, &images))
         return NULL;
-    int fits = images > 0 && pixels.len % (3 * images) == 0 && values.len == pixels.len * (Py_ssize_t)sizeof(float)
-        && table.len == (Py_ssize_t)(3 * LEVELS * sizeof(float));
+    int fits = images > 0 && images <= pixels.len / 3 && pixels.len % (3 * images) == 0
+        && values.len / (Py_ssize_t)sizeof(float) == pixels.len && values.len % (Py_ssize_t)sizeof(float) == 0
+        && table.len == (Py_ssize_t)(3 * LEVELS * sizeof(float)) && aligned(&table) && aligned(&values);
     if (fits) {
         Py_ssize_t size = pixels.len / (3 * images);
         Py_BEGIN_ALLOW_THREADS
@@ -76,8 +79,8 @@ static PyObject *look_up(PyObject *module, PyObject *args)
     PyBuffer_Release(&table);
     PyBuffer_Release(&values);
     if (!fits) {
-        PyErr_SetString(PyExc_ValueError, "expected uint8 (images, h, w, 3), a float32 table (3, 256) and room for "
-                                          "float32 (images, 3, h, w)");
+        PyErr_SetString(PyExc_ValueError, "expected uint8 (images, h, w, 3), an aligned float32 table (3, 256) and "
+                                          "aligned room for float32 (images, 3, h, w)");
         return NULL;
     }
     Py_RETURN_NONE;
