@@ -39,7 +39,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "torchbench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(wildcard packages/*/pyproject.toml packages/*/setup.py packages/torchbench/src/*/loading/*.c) requirements/dev.txt | $(VENV)/bin/python
+$(VENV)/.installed: $(wildcard packages/*/pyproject.toml packages/*/setup.py packages/torchbench/src/*/loading/*.c packages/torchbench/src/*/loading/*.h) requirements/dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -e packages/benchrecord -e packages/torchbench -e packages/sotabench -r requirements/dev.txt
 	touch $@
 
