@@ -1,11 +1,15 @@
 import io
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from benchrecord import FORMAT, OutputsWriter, PredictionsBuilder, append_record, write_predictions
+from torchbench.dataset.labels import validation_labels
 
 WNIDS = ("n01440764", "n01443537", "n01484850", "n01491361", "n01494475")  # classes 0 to 4
 
@@ -77,3 +81,38 @@ class LinearModel(torch.nn.Module):
 @pytest.fixture
 def linear_model():
     return LinearModel
+
+
+@pytest.fixture
+def store_model(tmp_path):
+    """Appends a record of a model that gave these outputs to `results.json`, with its predictions beside it."""
+
+    def store_it(ids, outputs, model="Model", *, dataset_name="ImageNet", keep=False, file="results.json", **keys):
+        builder = PredictionsBuilder(outputs.shape[1])
+        builder.add(ids, outputs)
+        number = len(list(tmp_path.glob("*.npz")))
+        written = write_predictions(tmp_path / f"{number}.npz", builder.finish())
+        record = {"format": FORMAT, "task": "Image Classification", "dataset_name": dataset_name, "model": model}
+        record |= {"results": {}, "samples": len(ids), "predictions": asdict(written)}
+        if keep:
+            with OutputsWriter(tmp_path / f"{number}.npy", outputs.shape[1]) as writer:
+                writer.add(outputs)
+                record["outputs"] = asdict(writer.finish())
+        append_record(tmp_path / file, record | keys)
+        return tmp_path / file
+
+    return store_it
+
+
+@pytest.fixture
+def official():
+    """Ids of the first validation images, their classes, and outputs of which some are right."""
+
+    def some(count, seed=0, right=0.5):
+        random = np.random.default_rng(seed)
+        labels = validation_labels()[:count]
+        outputs = random.normal(0, 1, (count, 1000)).astype(np.float32)
+        outputs[np.arange(count), labels] += np.where(random.random(count) < right, 8, 0)
+        return [f"ILSVRC2012_val_{number:08d}" for number in range(1, count + 1)], labels, outputs
+
+    return some

@@ -1,6 +1,5 @@
 """A stranger's nested facts as rows of a table: bounded, and nothing but text."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -90,4 +89,4 @@ def _in_words(name: str, value: object) -> str:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}" if math.isfinite(value) else str(value)
+    return f"{value:,.1f}" if 100 <= abs(value) < 1e15 else f"{value:.4g}"

@@ -13,12 +13,13 @@ from torchbench.dataset.names import image_number
 from torchbench.dataset.scan import some
 from torchbench.errors import ArgumentError
 from torchbench.image_classification import ImageNet
+from torchbench.metrics import TopK
 from torchbench.settings import Settings
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, type[ImageClassification]] = {
     found.name: found
-    for name in image_classification.__all__
-    if isinstance(found := getattr(image_classification, name), type) and issubclass(found, ImageClassification)
+    for found in (getattr(image_classification, name) for name in image_classification.__all__)
+    if all(isinstance(metric, TopK) for metric in found.metrics)  # one right class an image
 }
 
 
@@ -35,8 +36,7 @@ class Known:
     def samples_in_words(self) -> str:
         """How many images there are, and whether that is the whole benchmark."""
         count, size = len(self.labels), self.benchmark.size
-        whole = count == size if self.test_set is None else self.test_set.complete and count == len(self.test_set.ids)
-        if whole:
+        if count == size and (self.test_set is None or self.test_set.complete):
             return f"all {count:,} images"
         return f"{count:,} of {size:,} images: a subset, not comparable with published figures"
 
