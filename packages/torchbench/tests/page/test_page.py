@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchrecord import expected_calibration_error, negative_log_likelihood, per_class_accuracy, reliability
+from benchrecord import expected_calibration_error, negative_log_likelihood, per_class_accuracy, reliability, selected
 from torchbench.__main__ import main
 from torchbench.page.counted import counted
 from torchbench.page.facts import facts_of, web_link
@@ -83,6 +84,17 @@ def test_numbers_of_the_page_are_benchrecords(stored):
         assert number in page.text
     assert "300 of 50,000 images: a subset, not comparable with published figures" in page.text
     assert page.text.index("300 of 50,000") < page.text.index("Results")
+
+
+def test_images_that_a_benchmark_does_not_score_are_counted_nowhere(stored):
+    known = known_answers("ImageNet", stored.predictions, None)
+    fewer = replace(
+        known, labels=dict(list(known.labels.items())[:100]), uncounted=frozenset(stored.predictions.ids[100:])
+    )
+    right = sum(per_class_accuracy(selected(stored.predictions, fewer.labels), fewer.labels).right)
+    found = counted(stored, fewer)
+    assert found.rows[0].value == right / 100
+    assert {mistake.image for mistake in found.mistakes} <= set(fewer.labels)
 
 
 def test_the_reliability_diagram_shows_the_bins(stored):

@@ -65,7 +65,7 @@ class Counted:
 
 def counted(stored: Stored, known: Known) -> Counted:
     """Every number of the page, from the predictions; raises InvalidPredictions when they do not fit the labels."""
-    predictions, labels, target_map = stored.expect_predictions(), known.labels, stored.target_map
+    predictions, labels, target_map = known.counting(stored.expect_predictions()), known.labels, stored.target_map
     scored = score(predictions, labels, target_map=target_map, top=[metric.k for metric in known.benchmark.metrics])
     bins = reliability(predictions, labels, target_map=target_map)
     classes = per_class_accuracy(predictions, labels, target_map=target_map)
@@ -75,7 +75,9 @@ def counted(stored: Stored, known: Known) -> Counted:
         differs=any(abs(declared.get(name, value) - value) > 1e-9 for name, value in scored.results.items()),
         nonfinite=predictions.nonfinite,
         calibration_error=expected_calibration_error(predictions, labels, target_map=target_map),
-        likelihood=negative_log_likelihood(predictions, labels, outputs=stored.outputs(), target_map=target_map),
+        likelihood=negative_log_likelihood(
+            predictions, labels, outputs=None if known.uncounted else stored.outputs(), target_map=target_map
+        ),
         plots=[reliability_plot(bins), confidence_plot(bins)] if bins else [],
         class_plot=class_plot(classes),
         worst_classes=_worst_classes(classes, known),

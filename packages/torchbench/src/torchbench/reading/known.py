@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchrecord import Predictions, printable
+from benchrecord import Predictions, printable, selected
 from torchbench import image_classification
 from torchbench.benchmark import ImageClassification
 from torchbench.dataset import TestSet
@@ -25,12 +25,17 @@ BENCHMARKS: dict[str, type[ImageClassification]] = {
 
 @dataclass(frozen=True)
 class Known:
-    """The label of every predicted image, and where it comes from; `test_set` only where the images are at hand."""
+    """The label of every predicted image that counts, and where labels come from.
+
+    `test_set` is there where the images are at hand. Where a benchmark scores some classes only, images of the others
+    are `uncounted`.
+    """
 
     benchmark: type[ImageClassification]
     labels: dict[str, int]
     source: str
     test_set: TestSet | None = None
+    uncounted: frozenset[str] = frozenset()
 
     @property
     def samples_in_words(self) -> str:
@@ -45,13 +50,17 @@ class Known:
         names = self._names
         return names[label].partition(",")[0] if label < len(names) else f"class {label}"
 
+    def counting(self, predictions: Predictions) -> Predictions:
+        """The predictions without those of images that do not count."""
+        return selected(predictions, [name for name in predictions.ids if name not in self.uncounted])
+
     def other_data(self, fingerprint: str | None) -> bool:
         """Whether the images at hand are others than those that a record names; False where that is not known."""
         return self.test_set is not None and fingerprint is not None and fingerprint != self.test_set.fingerprint
 
     @property
     def _names(self) -> Sequence[str]:
-        if self.benchmark is ImageNet:
+        if self.benchmark.name.startswith(ImageNet.name):
             return class_names()
         return getattr(getattr(getattr(self.test_set, "images", None), "dataset", None), "classes", ())
 
@@ -75,12 +84,14 @@ def known_answers(dataset_name: str, predictions: Predictions, data_root: Path |
 def _from_data(benchmark: type[ImageClassification], predictions: Predictions, root: Path) -> Known:
     test_set = benchmark.reader.find(root, remember=Settings.from_environment().remember)
     labels = benchmark.labels(test_set)
-    if missing := [name for name in predictions.ids if name not in labels]:
+    at_hand = set(test_set.ids)
+    if missing := [name for name in predictions.ids if name not in at_hand]:
         raise ArgumentError(
             f"expected the images of the record at {root}, found {len(missing):,} of {len(predictions):,} missing "
             f"there: {some(missing)}; is --data-root the folder that was evaluated?"
         )
-    return Known(benchmark, {name: labels[name] for name in predictions.ids}, "the data at hand", test_set)
+    counting = {name: labels[name] for name in predictions.ids if name in labels}
+    return Known(benchmark, counting, "the data at hand", test_set, frozenset(predictions.ids) - counting.keys())
 
 
 def _by_number(predictions: Predictions) -> Known:

@@ -80,6 +80,7 @@ def versus(first: Stored, second: Stored, data_root: Path | None, *, top: int = 
     pair = first.expect_predictions(), second.expect_predictions()
     maps = first.target_map, second.target_map
     known = known_answers(first.record["dataset_name"], pair[0], data_root)
+    pair = known.counting(pair[0]), known.counting(pair[1])
     counts = compare(*pair, known.labels, target_maps=maps, top=top)
     scores = [score(each, known.labels, target_map=map_) for each, map_ in zip(pair, maps, strict=True)]
     return Versus((first, second), known, top, (scores[0], scores[1]), counts)
