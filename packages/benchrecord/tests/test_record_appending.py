@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchrecord import InvalidRecord, append_record, read_records
+from benchrecord import InvalidRecord, append_record, check_appendable, read_records
 
 APPENDER = """
 import sys
@@ -153,3 +153,30 @@ def test_a_record_that_holds_itself_is_refused(tmp_path, record):
     endless["environment"]["again"] = endless
     with pytest.raises(InvalidRecord, match="at most 16 deep"):
         append_record(tmp_path / "results.json", endless)
+
+
+def test_looking_whether_a_record_can_be_appended_adds_nothing(tmp_path):
+    check_appendable(tmp_path / "new" / "results.json", {"a": 1})
+    assert not (tmp_path / "new" / "results.json").exists()
+    append_record(tmp_path / "results.json", {"a": 1})
+    check_appendable(tmp_path / "results.json", {"a": 2})
+    assert read_records(tmp_path / "results.json") == [{"a": 1}]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".results.json.lock", "new", "results.json"]
+
+
+@pytest.mark.parametrize("content", ['{"a": 1}', '[{"a":'])
+def test_a_file_that_takes_no_record_is_known_before(tmp_path, content):
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(InvalidRecord, match="store the records under another name"):
+        check_appendable(tmp_path / "results.json", {"a": 1})
+
+
+def test_a_record_that_cannot_be_appended_is_known_before(tmp_path):
+    with pytest.raises(InvalidRecord, match=r"record\.a to be a finite number"):
+        check_appendable(tmp_path / "results.json", {"a": float("nan")})
+
+
+def test_a_place_where_nothing_can_be_made_is_known_before(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        check_appendable(tmp_path / "file" / "results.json", {"a": 1})

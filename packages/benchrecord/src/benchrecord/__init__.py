@@ -9,7 +9,7 @@ from benchrecord.outputs_file import OutputsPart, OutputsWriter, read_outputs
 from benchrecord.per_class import Confusion, PerClass, most_confused, per_class_accuracy
 from benchrecord.predictions import TOP, Predictions, PredictionsBuilder
 from benchrecord.predictions_file import PredictionsFile, read_predictions, write_predictions
-from benchrecord.record import FORMAT, append_record, printable, read_records, validate_record
+from benchrecord.record import FORMAT, append_record, check_appendable, printable, read_records, validate_record
 from benchrecord.scoring import Score, score, top_k_correct
 from benchrecord.selection import selected
 from benchrecord.statistics import wilson_interval
@@ -35,6 +35,7 @@ __all__ = [
     "Score",
     "TiedGroups",
     "append_record",
+    "check_appendable",
     "compare",
     "expected_calibration_error",
     "masked_predictions",

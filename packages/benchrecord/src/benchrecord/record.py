@@ -12,6 +12,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NoReturn, cast
 
 from benchrecord.errors import InvalidRecord
@@ -57,6 +58,18 @@ def append_record(path: str | Path, record: Mapping[str, Any]) -> None:
         records = [*_own_records(target), dict(record)]
         content = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         replace_file(target, content.encode(), temporary=target.with_name(f".{target.name}.tmp"))
+
+
+def check_appendable(path: str | Path, record: Mapping[str, Any]) -> None:
+    """Raise what `append_record` would raise now, and append nothing; for before the work whose result is recorded.
+
+    Makes the folder when it is missing.
+    """
+    _check_values("record", dict(record), depth=1)
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=target.parent):
+        _own_records(target)
 
 
 def read_records(path: str | Path, *, max_size: int = 16 << 20, max_records: int = 1_000) -> list[dict[str, Any]]:
