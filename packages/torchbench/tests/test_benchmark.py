@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 
 import torchbench.dataset
-from benchrecord import read_predictions, read_records, score, validate_record
+from benchrecord import InvalidRecord, read_predictions, read_records, score, validate_record
 from torchbench.errors import ArgumentError, BrokenImage, DataNotFound, OutputError
 from torchbench.image_classification import ImageNet
 from torchbench.utils import default_data_to_device
@@ -243,6 +243,68 @@ def test_a_second_look_at_the_input_asks_for_no_more_at_once_than_memory_held(li
     said = capsys.readouterr().out
     assert "what guessing gives" in said
     assert said.count("Out of memory with") == 1
+
+
+def never_run(_):
+    pytest.fail("the model ran, and what it found could not be kept")
+
+
+def test_records_that_cannot_be_kept_there_are_refused_before_the_model_runs(few_images, environment, tmp_path):
+    (tmp_path / "foreign.json").write_text('{"a": 1}')
+    environment(SOTABENCH_STORE_FILENAME=tmp_path / "foreign.json")
+    with pytest.raises(ArgumentError, match=r"SOTABENCH_STORE_FILENAME .*found dict; move .* away"):
+        ImageNet.benchmark(never_run, data_root=few_images)
+    environment(SOTABENCH_STORE_FILENAME=tmp_path / "foreign.json" / "results.json")
+    with pytest.raises(ArgumentError, match="SOTABENCH_STORE_FILENAME .* name a file that can be written"):
+        ImageNet.benchmark(never_run, data_root=few_images)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"paper_model_name": 50}, "expected model to be text"),
+        ({"model_description": Path("notes.md")}, "record.model_description"),
+        ({"paper_arxiv_id": 1611.05431}, "expected arxiv_id to be text"),
+    ],
+)
+def test_arguments_that_no_record_can_hold_are_refused_before_the_model_runs(
+    few_images, environment, tmp_path, arguments, words
+):
+    environment(SOTABENCH_STORE_FILENAME=tmp_path / "results.json")
+    with pytest.raises(ArgumentError, match=words):
+        ImageNet.benchmark(never_run, data_root=few_images, **arguments)
+
+
+def test_paper_results_may_be_numpys_and_what_is_no_number_stays_out_of_the_record(
+    linear_model, few_images, environment, tmp_path
+):
+    environment(SOTABENCH_STORE_FILENAME=tmp_path / "results.json")
+    given = {"Top 1 Accuracy": np.float32(0.5), "Top 5 Accuracy": float("nan")}
+    result = ImageNet.benchmark(linear_model(), data_root=few_images, paper_results=given)
+    assert any("paper_results['Top 5 Accuracy']" in note for note in result.notes)
+    (record,) = read_records(tmp_path / "results.json")
+    validate_record(record)
+    assert record["paper_results"] == {"Top 1 Accuracy": 0.5}
+    assert record["paper"]["Top 1 Accuracy"]["paper"] == 0.5
+
+
+def test_a_record_that_cannot_be_written_after_all_is_shown(linear_model, few_images, environment, tmp_path, capsys):
+    environment(SOTABENCH_STORE_FILENAME=tmp_path / "results.json")
+
+    def spoil(output, target):
+        (tmp_path / "results.json").write_text("torn")
+        return output
+
+    with pytest.raises(InvalidRecord):
+        ImageNet.benchmark(linear_model(), data_root=few_images, model_output_transform=spoil)
+    said = capsys.readouterr().out
+    assert "95 % interval" in said
+    assert "note: the record could not be kept: expected JSON" in said
+
+
+def test_a_result_is_one_line_in_a_notebook(linear_model, few_images):
+    result = ImageNet.benchmark(linear_model(), data_root=few_images, paper_model_name="Linear")
+    assert repr(result) == f"<BenchmarkResult: Linear on ImageNet, {result.results}>"
 
 
 def test_problems_with_the_paper_are_notes_and_do_not_stop_an_evaluation(linear_model, few_images, capsys):

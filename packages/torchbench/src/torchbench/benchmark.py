@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from benchrecord import Predictions, Score, score
+from benchrecord import BenchRecordError, Predictions, Score, score
 from torchbench import checks
 from torchbench.all_outputs import outputs_folder
 from torchbench.asking import Asked, Measured
@@ -22,7 +22,7 @@ from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
 from torchbench.record import describe_calibration, describe_call, describe_dataset, describe_run, describe_score
 from torchbench.report import result_lines, say
-from torchbench.result import BenchmarkResult, store
+from torchbench.result import BenchmarkResult, require_storable, store
 from torchbench.settings import Settings
 from torchbench.team import ALONE, Team, team_of
 from torchbench.utils import default_data_to_device, send_model_to_device
@@ -122,8 +122,8 @@ class ImageClassification:
         problems = paper.problems([metric.name for metric in cls.metrics])
         if settings.check:
             checks.refuse(problems)
-        record = describe_call(cls, paper, model_description, target_map, settings)
         team = team_of(settings)
+        record = storable(describe_call(cls, paper, model_description, target_map, settings), settings, team)
         if settings.check == "params":
             return finish(record, problems, settings, team=team)
 
@@ -233,6 +233,13 @@ def nonfinite_note(predictions: Predictions) -> list[str]:
     ]
 
 
+def storable(record: dict[str, Any], settings: Settings, team: Team) -> dict[str, Any]:
+    """The record itself; ArgumentError when it could not be kept at the end, said before the model runs."""
+    if settings.store and team.leads:
+        require_storable(record, settings.store)
+    return record
+
+
 def finish(
     record: dict[str, Any],
     notes: Sequence[str],
@@ -244,7 +251,11 @@ def finish(
     predictions, outputs = (measured.predictions, measured.outputs) if measured else (None, None)
     if settings.store:
         path = settings.store
-        record = team.from_leader(lambda: store(record, predictions, path, outputs))
+        try:
+            record = team.from_leader(lambda: store(record, predictions, path, outputs))
+        except (OSError, BenchRecordError) as error:
+            say(*result_lines(BenchmarkResult(record, (*notes, f"the record could not be kept: {error}"))))
+            raise
     result = BenchmarkResult(record, tuple(notes), settings.store, predictions)
     if team.leads:
         say(*result_lines(result))

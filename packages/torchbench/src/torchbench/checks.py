@@ -3,6 +3,8 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import torch
@@ -161,6 +163,13 @@ def takes_model(function: Callable[..., Any]) -> bool:
     return True
 
 
+def finite_number(value: object) -> float | None:
+    """A number of any library as Python's own; None for anything else, for NaN and for infinity."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value) if isfinite(value) else None
+
+
 def paper_problems(arxiv_id: object, results: object, metrics: Sequence[str]) -> list[str]:
     """What is wrong with what the caller says of the paper, a sentence each; an empty list when all is well."""
     problems = []
@@ -174,7 +183,7 @@ def paper_problems(arxiv_id: object, results: object, metrics: Sequence[str]) ->
     for name, value in results.items():
         if name not in metrics:
             problems.append(f"paper_results has {name!r}; this benchmark's metrics are {names}")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            hint = f"; did you mean {value / 100:.6g}?" if isinstance(value, int | float) and 1 < value <= 100 else ""
+        elif (number := finite_number(value)) is None or not 0 <= number <= 1:
+            hint = f"; did you mean {number / 100:.6g}?" if number is not None and 1 < number <= 100 else ""
             problems.append(f"expected paper_results[{name!r}] to be a fraction between 0 and 1, got {value!r}{hint}")
     return problems

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torchbench.checks import paper_problems
+from torchbench.checks import finite_number, paper_problems
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,19 @@ class Paper:
 
     def beside(self, results: Mapping[str, float]) -> dict[str, dict[str, float]]:
         """The paper's figure and measured minus paper for each metric that has both; fractions."""
-        given = self.results if isinstance(self.results, Mapping) else {}
+        given = self.numbers
         return {
             name: {"paper": given[name], "difference": measured - given[name]}
             for name, measured in results.items()
-            if isinstance(given.get(name), int | float)
+            if name in given
         }
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The given results as far as they are finite numbers; `problems` says what is wrong with the others."""
+        given = self.results if isinstance(self.results, Mapping) else {}
+        numbers = {name: finite_number(value) for name, value in given.items()}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """The keys that records carry."""
@@ -36,6 +43,6 @@ class Paper:
             "model": self.model_name,
             "arxiv_id": self.arxiv_id,
             "pwc_id": self.pwc_id,
-            "paper_results": dict(self.results) if isinstance(self.results, Mapping) else None,
+            "paper_results": self.numbers if isinstance(self.results, Mapping) else None,
             "pytorch_hub_id": self.pytorch_hub_id,
         }

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchrecord import Predictions, append_record, write_predictions
+from benchrecord import (
+    InvalidRecord,
+    Predictions,
+    append_record,
+    check_appendable,
+    validate_record,
+    write_predictions,
+)
+from torchbench.errors import ArgumentError
 from torchbench.evaluate import KeptOutputs
 
 
@@ -22,6 +30,10 @@ class BenchmarkResult:
     notes: tuple[str, ...] = ()
     stored: Path | None = None
     predictions: Predictions | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        """One line, as a notebook shows it; `record` has the rest."""
+        return f"<BenchmarkResult: {self.model or 'unnamed model'} on {self.dataset}, {self.results}>"
 
     @property
     def model(self) -> str | None:
@@ -79,6 +91,20 @@ class BenchmarkResult:
     def to_dict(self) -> dict[str, Any]:
         """The record as it is written, a copy."""
         return dict(self.record)
+
+
+def require_storable(record: Mapping[str, Any], path: Path) -> None:
+    """Raise ArgumentError when `store` could not keep this record, its results still to come, at `path`."""
+    try:
+        validate_record({**record, "results": {"still to come": 0.0}})
+        check_appendable(path, record)
+    except InvalidRecord as error:
+        raise ArgumentError(f"SOTABENCH_STORE_FILENAME asks for a record at {path}: {error}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise ArgumentError(
+            f"SOTABENCH_STORE_FILENAME asks for a record at {path}: {reason}; name a file that can be written"
+        ) from error
 
 
 def store(
