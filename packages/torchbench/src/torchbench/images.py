@@ -1,12 +1,24 @@
 """The images of a test set as the loaders see them: a sequence that knows its files, and no labels."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from torchbench.errors import BrokenImage
+
+# What Pillow's many decoders raise for files that they cannot read: AVIF's, a bare RuntimeError.
+PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 class ImageFiles(Sequence[Image.Image]):
@@ -40,5 +52,5 @@ def open_rgb(path: Path) -> Image.Image:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except PILLOW_ERRORS as error:
         raise BrokenImage(f"{path} cannot be decoded: {error}; copy this file again from the source") from error

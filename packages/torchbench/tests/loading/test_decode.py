@@ -107,6 +107,7 @@ def test_the_usual_jpegs_are_decoded_natively(subsampling, progressive):
     assert decoder().startswith("torchbench")
 
 
+@pytest.mark.filterwarnings("ignore:Saving I mode images as PNG:DeprecationWarning")
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "GIF", "WEBP", "BMP"])
 def test_every_mode_in_every_format_is_what_pillow_makes_of_it(mode, file_format):

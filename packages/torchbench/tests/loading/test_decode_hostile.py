@@ -7,9 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from torchbench.errors import BrokenImage
+from torchbench.images import open_rgb
 from torchbench.loading import normalise
 from torchbench.loading.crop import Placement, load_crop
 from torchbench.loading.decode import decode_rgb
@@ -195,6 +196,19 @@ def test_a_crop_of_a_damaged_file_has_the_outcome_of_pillow(tmp_path, seed):
             data = damaged(chance, files)
             assert_same_outcome(data)
             assert_same_crop(tmp_path / "damaged.JPEG", data, chance)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_a_damaged_file_of_another_format_is_broken_and_named(tmp_path):
+    path = tmp_path / "avif.JPEG"
+    Image.new("RGB", (16, 16), "red").save(path, "AVIF")
+    head, marker, body = path.read_bytes().partition(b"mdat")
+    path.write_bytes(head + marker + bytes(len(body)))
+    place = Placement((16, 16), (0, 0, 16, 16))
+    with pytest.raises(BrokenImage, match=r"avif\.JPEG cannot be decoded"):
+        load_crop(path, lambda *_: place, Image.Resampling.BILINEAR, np.empty((16, 16, 3), np.uint8))
+    with pytest.raises(BrokenImage, match=r"avif\.JPEG cannot be decoded"):
+        open_rgb(path)
 
 
 native_only = pytest.mark.skipif(normalise._native is None, reason="the native kernel was not compiled")

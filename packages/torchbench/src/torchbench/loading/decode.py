@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from torchbench.errors import BrokenImage
+from torchbench.images import PILLOW_ERRORS
 from torchbench.loading.resample import Part, Pixels, Size, Window
 
 try:
@@ -74,7 +75,7 @@ def decode_by_pillow(data: bytes, source: Source) -> Pixels:
     """The image of any file that Pillow opens; `source` is what an error names."""
     try:
         return _by_pillow(data)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except PILLOW_ERRORS as error:
         raise _broken(source, error) from error
 
 
@@ -108,7 +109,7 @@ def _opens_as_jpeg(data: bytes, size: Size) -> bool:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.format == "JPEG" and image.size == size
-    except (OSError, SyntaxError, ValueError):
+    except PILLOW_ERRORS:
         return False
 
 
