@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchrecord import Predictions
+from benchrecord import Predictions, Score
 from torchbench.all_outputs import keeping
 from torchbench.dataset import TestSet
 from torchbench.environment import reset_peak_memory
@@ -22,7 +22,8 @@ class Asked:
     """One model with its hooks, ready to be asked about a test set, or about several one after the other.
 
     `model` is the caller's own; `predictor` holds it on its device, perhaps spread over several. `outputs` is
-    the folder where all outputs are collected, None where they are not kept.
+    the folder where all outputs are collected, None where they are not kept; they never are where only some classes
+    are ranked, since the file has to bear the predictions out. `hints`: a result near chance is looked into.
     """
 
     model: Any
@@ -33,6 +34,7 @@ class Asked:
     settings: Settings
     team: Team
     outputs: Path | None = None
+    hints: bool = True
 
     def batches_of(self, test_set: TestSet) -> Batches:
         """This process's share of the images under the caller's transform."""
@@ -47,7 +49,7 @@ class Asked:
         looked_at = islice(batches, 1) if self.settings.check else batches
         with (
             RunningAccuracy(len(mine.ids), known, shown=self.team.leads) as progress,
-            keeping(self.outputs, exam.classes, self.team) as keeper,
+            keeping(None if exam.rankings[0] else self.outputs, exam.classes, self.team) as keeper,
         ):
             share = evaluate(self.predictor, looked_at, mine, progress, keeper.add)
             outputs = keeper.finish()
@@ -56,9 +58,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a pass showed: facts for the record, sentences for the reader, the predictions, all outputs if kept."""
+    """What a pass showed: facts for the record, sentences for the reader, the predictions, all outputs if kept.
+
+    `scored` is None in a sealed run and in a check.
+    """
 
     facts: dict[str, Any]
     notes: list[str]
     predictions: Predictions
     outputs: KeptOutputs | None = None
+    scored: Score | None = None

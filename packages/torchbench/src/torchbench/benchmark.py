@@ -3,25 +3,28 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from benchrecord import BenchRecordError, Predictions, Score, score
+from benchrecord import BenchRecordError, Predictions, Score, score, selected
 from torchbench import checks
 from torchbench.all_outputs import outputs_folder
 from torchbench.asking import Asked, Measured
+from torchbench.companions import Row, Wanted, find_row, wanted_companions
 from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
-from torchbench.evaluate import Exam
+from torchbench.errors import DataError
+from torchbench.evaluate import Evaluation, Exam, Kept, KeptOutputs
 from torchbench.loading import LoadingOptions
 from torchbench.metrics import TopK
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
 from torchbench.record import describe_calibration, describe_call, describe_dataset, describe_run, describe_score
-from torchbench.report import result_lines, say
+from torchbench.report import companion_lines, result_lines, say
 from torchbench.result import BenchmarkResult, require_storable, store
 from torchbench.settings import Settings
 from torchbench.team import ALONE, Team, team_of
@@ -35,6 +38,10 @@ class ImageClassification:
     is where that is looked for by default. `reader` finds it on disk; unless a benchmark has one of its own,
     torchvision does, and gives the images in Pillow's `mode`. `normalize` and `input_transform` are for a model that
     brings none.
+
+    Where `kept` names classes, their outputs alone are ranked and their images alone are scored. `companions` are
+    benchmarks that the same call can evaluate too, each asked for by its `key`: on the same images where their readers
+    are equal. `diagnosed`: a result near chance is looked into.
     """
 
     task: ClassVar = "Image Classification"
@@ -48,6 +55,10 @@ class ImageClassification:
     normalize: ClassVar[Any]
     input_transform: ClassVar[Any]
     metrics: ClassVar[tuple[TopK, ...]] = (TopK(1), TopK(5))  # the first one ranks
+    kept: ClassVar[tuple[int, ...] | None] = None
+    key: ClassVar[str] = ""
+    companions: ClassVar[tuple[type["ImageClassification"], ...]] = ()
+    diagnosed: ClassVar[bool] = True
     send_data_to_device = staticmethod(default_data_to_device)
 
     def __init_subclass__(cls) -> None:
@@ -78,6 +89,7 @@ class ImageClassification:
         paper_results: Mapping[str, float] | None = None,
         pytorch_hub_url: str | None = None,
         store_outputs: bool | None = None,  # noqa: FBT001 - the signature is public
+        companions: str | Sequence[str] | bool | None = None,  # noqa: FBT001
     ) -> BenchmarkResult:
         """Evaluate a model on the test split, report the result, and write a record where one is asked for.
 
@@ -103,6 +115,8 @@ class ImageClassification:
             pytorch_hub_url: the model's name on PyTorch Hub.
             store_outputs: keep all outputs as float16 in a file beside the predictions; default: the setting
                 SOTABENCH_STORE_OUTPUTS.
+            companions: the benchmark's companions to evaluate too: "all" that are found, or names such as "real,v2,a";
+                False: none; default: the setting SOTABENCH_COMPANIONS.
 
         Raises:
             ArgumentError: an argument cannot work; says what was expected.
@@ -119,6 +133,7 @@ class ImageClassification:
         checks.check_numbers(batch_size=batch_size, num_workers=workers, num_gpu=num_gpu)
         checks.check_hooks(model_output_transform=model_output_transform, send_data_to_device=send)
         target_map = checks.class_map(target_transform, cls.classes)
+        wanted = wanted_companions(companions, settings.companions, cls.companions)
         problems = paper.problems([metric.name for metric in cls.metrics])
         if settings.check:
             checks.refuse(problems)
@@ -128,7 +143,7 @@ class ImageClassification:
             return finish(record, problems, settings, team=team)
 
         placed, device = send_model_to_device(model, *placement(num_gpu, device, settings, team))
-        test_set = team.from_leader(lambda: cls.find_data(data_root, settings))
+        test_set, row = team.from_leader(lambda: cls.find_all(wanted, data_root, settings))
         asked = Asked(
             model=model,
             predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
@@ -145,30 +160,46 @@ class ImageClassification:
             team=team,
         )
         with outputs_folder(beside, team) as outputs:
-            measured = cls.measure(replace(asked, outputs=outputs), test_set, paper)
-            return finish(record | measured.facts, problems + measured.notes, settings, measured, team)
+            asked = replace(asked, outputs=outputs)
+            measured, *readings = cls.measure(asked, test_set, paper, row.readings)
+            result = finish(record | measured.facts, problems + measured.notes, settings, measured, team)
+            return with_companions(result, row, readings, asked, paper)
 
     @classmethod
-    def measure(cls, asked: Asked, test_set: TestSet, paper: Paper) -> Measured:
-        """One pass over the test set, and every number that follows; in a sealed run and in a check, no score."""
-        exam = exam_of(test_set, asked.target_map, cls.classes)
+    def measure(
+        cls, asked: Asked, test_set: TestSet, paper: Paper, readings: Sequence[type["ImageClassification"]] = ()
+    ) -> list[Measured]:
+        """One pass over the test set, and every number that follows, for this benchmark and for further `readings`."""
+        kept = [part.kept for part in (cls, *readings)]
+        exam = exam_of(test_set, asked.target_map, cls.classes, kept)
         with evaluating(asked.predictor.model), asked.batches_of(test_set) as batches:
             evaluation = asked.run(batches, exam)
             facts = describe_run(asked.model, asked.transform, asked.predictor, evaluation, batches)
             facts["speed"]["processes"] = asked.team.size
             facts["dataset"] = describe_dataset(test_set, sealed=asked.settings.sealed)
-            notes = nonfinite_note(evaluation.predictions)
-            if not (asked.settings.sealed or asked.settings.check):
-                scored = cls.score(evaluation.predictions, test_set, asked.target_map)
-                facts |= describe_score(scored, paper)
-                facts["calibration"] = asked.team.from_leader(
-                    lambda: describe_calibration(
-                        evaluation.predictions, cls.labels(test_set), asked.target_map, evaluation.outputs
-                    )
+            first = cls.judge(evaluation, test_set, asked, paper)
+            others = [part.judge(evaluation, test_set, asked, paper.elsewhere()) for part in readings]
+            if first.scored and cls.diagnosed and asked.hints:
+                scored, inputs = first.scored, Inputs(test_set.images, asked.transform)
+                first.notes.extend(
+                    asked.team.from_leader(lambda: diagnose(scored, evaluation, exam, asked.predictor, inputs))
                 )
-                inputs = Inputs(test_set.images, asked.transform)
-                notes += asked.team.from_leader(lambda: diagnose(scored, evaluation, exam, asked.predictor, inputs))
-        return Measured(facts, notes, evaluation.predictions, evaluation.outputs)
+        judged = [replace(first, outputs=evaluation.outputs), *others]
+        return [replace(part, facts=facts | part.facts) for part in judged]
+
+    @classmethod
+    def judge(cls, evaluation: Evaluation, test_set: TestSet, asked: Asked, paper: Paper) -> Measured:
+        """What a pass says by this benchmark's own rules; in a sealed run and in a check, no score."""
+        predictions = evaluation.rankings[ranked(cls.kept, asked.target_map)]
+        notes = nonfinite_note(predictions)
+        if asked.settings.sealed or asked.settings.check:
+            return Measured({}, notes, predictions)
+        scored = cls.score(predictions, test_set, asked.target_map)
+        calibration = asked.team.from_leader(
+            lambda: cls.calibration(predictions, test_set, asked.target_map, evaluation.outputs)
+        )
+        facts = {**describe_score(scored, paper), "calibration": calibration}
+        return Measured(facts, notes, predictions, scored=scored)
 
     @classmethod
     def data_folder(cls, data_root: str | os.PathLike[str] | None, settings: Settings) -> Path:
@@ -186,20 +217,55 @@ class ImageClassification:
         root = cls.data_folder(data_root, settings)
         say(f"{cls.name}: looking for the test split at {root}")
         test_set = cls.reader.find(root, remember=settings.remember)
+        if not settings.sealed and (reason := cls.why_not(test_set)):
+            raise DataError(f"{cls.name} at {root}: {reason}")
         say(f"{cls.name}: {len(test_set.ids):,} images, {test_set.layout}")
         say(*(f"  {assumption}" for assumption in test_set.assumptions))
         return test_set
 
     @classmethod
+    def find_all(
+        cls,
+        wanted: Wanted[type["ImageClassification"]],
+        data_root: str | os.PathLike[str] | None,
+        settings: Settings,
+    ) -> tuple[TestSet, Row[type["ImageClassification"]]]:
+        """The test split, and the companions that are wanted and there."""
+        test_set = cls.find_data(data_root, settings)
+        return test_set, find_row(wanted, cls.reader, cls.data_folder(data_root, settings), test_set, settings)
+
+    @classmethod
     def score(cls, predictions: Predictions, test_set: TestSet, target_map: Sequence[int] | None) -> Score:
         """Integer counts of right answers for the benchmark's metrics."""
-        top = [metric.k for metric in cls.metrics]
-        return score(predictions, cls.labels(test_set), target_map=target_map, top=top)
+        labels, top = cls.labels(test_set), [metric.k for metric in cls.metrics]
+        return score(selected(predictions, labels), labels, target_map=target_map, top=top)
+
+    @classmethod
+    def calibration(
+        cls,
+        predictions: Predictions,
+        test_set: TestSet,
+        target_map: Sequence[int] | None,
+        outputs: KeptOutputs | None,
+    ) -> dict[str, Any]:
+        """Whether the probabilities can be believed; empty where that cannot be said."""
+        labels = cls.labels(test_set)
+        return describe_calibration(selected(predictions, labels), labels, target_map, outputs)
 
     @classmethod
     def labels(cls, test_set: TestSet) -> dict[str, int]:
-        """The class of every image, by its id."""
-        return dict(zip(test_set.ids, test_set.labels.tolist(), strict=True))
+        """The class of every image that is scored, by the image's id."""
+        kept = set(range(cls.classes) if cls.kept is None else cls.kept)
+        return {
+            name: label for name, label in zip(test_set.ids, test_set.labels.tolist(), strict=True) if label in kept
+        }
+
+    @classmethod
+    def why_not(cls, test_set: TestSet) -> str | None:
+        """Why these images cannot be scored by this benchmark, None where they can."""
+        if cls.labels(test_set):
+            return None
+        return f"none of the {len(test_set.ids):,} images shows one of its {len(cls.kept or ()):,} classes"
 
 
 def usable_cores() -> int:
@@ -218,10 +284,16 @@ def placement(
     return num_gpu, device or team.device()
 
 
-def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int) -> Exam:
-    """The questions of a test set; the targets are numbered as the model's hooks expect them."""
-    targets = torch.from_numpy(test_set.labels.astype(np.int64))
-    return Exam(test_set.ids, targets if target_map is None else torch.tensor(target_map)[targets], classes)
+def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int, kept: Sequence[Kept] = (None,)) -> Exam:
+    """The questions of a test set; targets and `kept` classes are numbered as the model's hooks expect them."""
+    labels = torch.from_numpy(test_set.labels.astype(np.int64))
+    targets = labels if target_map is None else torch.tensor(target_map)[labels]
+    return Exam(test_set.ids, targets, classes, tuple(dict.fromkeys(ranked(some, target_map) for some in kept)))
+
+
+def ranked(kept: Kept, target_map: Sequence[int] | None) -> Kept:
+    """The classes to keep in the model's own numbers."""
+    return kept if kept is None or target_map is None else tuple(sorted(target_map[label] for label in kept))
 
 
 def nonfinite_note(predictions: Predictions) -> list[str]:
@@ -246,8 +318,9 @@ def finish(
     settings: Settings,
     measured: Measured | None = None,
     team: Team = ALONE,
+    lines: Callable[[BenchmarkResult], list[str]] = result_lines,
 ) -> BenchmarkResult:
-    """Keep the record where one is asked for, show the report, hand the result back; in a team by its leader."""
+    """Keep the record where one is asked for, show its `lines`, hand the result back; in a team by its leader."""
     predictions, outputs = (measured.predictions, measured.outputs) if measured else (None, None)
     if settings.store:
         path = settings.store
@@ -258,5 +331,27 @@ def finish(
             raise
     result = BenchmarkResult(record, tuple(notes), settings.store, predictions)
     if team.leads:
-        say(*result_lines(result))
+        say(*lines(result))
     return result
+
+
+def with_companions(
+    result: BenchmarkResult,
+    row: Row[type[ImageClassification]],
+    readings: Sequence[Measured],
+    asked: Asked,
+    paper: Paper,
+) -> BenchmarkResult:
+    """The result with those of its companions: each is a line of the report, and a record of its own once it is there.
+
+    A mistake behind a result near chance has been looked for by then.
+    """
+    elsewhere, asked = paper.elsewhere(), replace(asked, hints=False)
+    read = zip(row.readings, readings, strict=True)
+    run = ((other, other.measure(asked, test_set, elsewhere)[0]) for other, test_set in row.others)
+    results = {}
+    for other, measured in chain(read, run):
+        description = result.record["model_description"]
+        record = describe_call(other, elsewhere, description, asked.target_map, asked.settings) | measured.facts
+        results[other.name] = finish(record, measured.notes, asked.settings, measured, asked.team, companion_lines)
+    return replace(result, companions=results)

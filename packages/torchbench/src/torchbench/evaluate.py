@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,8 @@ from benchrecord import Predictions, PredictionsBuilder
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Keep = Callable[[NDArray[Any]], None]
+Kept = tuple[int, ...] | None
+"""The outputs that are ranked; None: all of them."""
 
 
 class Progress(Protocol):
@@ -30,16 +32,18 @@ class Progress(Protocol):
 class Exam:
     """The questions of a test set, in the order in which the batches come: no images, no answers.
 
-    `targets` are what the model's hooks are told; the scoring does not use them.
+    `targets` are what the model's hooks are told; the scoring does not use them. `rankings` say which outputs are
+    ranked, once each; the first is the benchmark's own.
     """
 
     ids: Sequence[str]
     targets: torch.Tensor
     classes: int
+    rankings: tuple[Kept, ...] = (None,)
 
     def share(self, chosen: slice) -> "Exam":
         """Some of the questions."""
-        return Exam(self.ids[chosen], self.targets[chosen], self.classes)
+        return replace(self, ids=self.ids[chosen], targets=self.targets[chosen])
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,25 @@ class KeptOutputs:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out of one pass over a test set, or over a share of it; `outputs` only where they were asked for."""
+    """What came out of one pass over a test set, or over a share of it; `outputs` only where they were asked for.
 
-    collected: PredictionsBuilder
+    `collected` has an entry for each of the exam's rankings, in their order.
+    """
+
+    collected: Mapping[Kept, PredictionsBuilder]
     seconds: Seconds
     run_hash: str
     outputs: KeptOutputs | None = None
 
     @cached_property
+    def rankings(self) -> Mapping[Kept, Predictions]:
+        """What the model predicted by each ranking, in the order of the exam."""
+        return {kept: builder.finish() for kept, builder in self.collected.items()}
+
+    @property
     def predictions(self) -> Predictions:
-        """What the model predicted, in the order of the exam."""
-        return self.collected.finish()
+        """What the model predicted by the benchmark's own ranking."""
+        return next(iter(self.rankings.values()))
 
 
 def joined(shares: Sequence[Evaluation]) -> Evaluation:
@@ -86,9 +98,12 @@ def joined(shares: Sequence[Evaluation]) -> Evaluation:
     The run hash is the first share's, so it depends on how many shares there were.
     """
     first = shares[0]
-    collected = PredictionsBuilder(first.collected.number_of_classes)
+    collected = {
+        kept: PredictionsBuilder(builder.number_of_classes, kept=kept) for kept, builder in first.collected.items()
+    }
     for share in shares:
-        collected.extend(share.collected)
+        for kept, builder in share.collected.items():
+            collected[kept].extend(builder)
     seconds = (max(getattr(share.seconds, part.name) for share in shares) for part in fields(Seconds))
     return Evaluation(collected, Seconds(*seconds), first.run_hash)
 
@@ -123,7 +138,7 @@ def evaluate(
     `batches` are `(B, ...)` in the order of `exam.ids` and may stop early; nothing is scored here. `keep` is given all
     outputs `(B, classes)` of each batch.
     """
-    builder = PredictionsBuilder(exam.classes)
+    builders = {kept: PredictionsBuilder(exam.classes, kept=kept) for kept in exam.rankings}
     watch = _Stopwatch()
     position, run_hash = 0, ""
     for images in watch.waiting("loading", batches):
@@ -132,13 +147,13 @@ def evaluate(
             outputs = predict(images, exam.targets[chosen])
         with watch.measure("scoring"):
             values = as_numpy(outputs)
-            best = builder.add(exam.ids[chosen], values)
+            best, *_ = [builder.add(exam.ids[chosen], values) for builder in builders.values()]
             if keep is not None:
                 keep(values)
         run_hash = run_hash or first_batch_hash(values)
         position = chosen.stop
         progress.advance(len(images), best)
-    return Evaluation(builder, Seconds(**watch.spent), run_hash)
+    return Evaluation(builders, Seconds(**watch.spent), run_hash)
 
 
 def as_numpy(outputs: torch.Tensor) -> NDArray[np.generic]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from benchrecord import REAL_ACCURACY
+
 
 @dataclass(frozen=True)
 class TopK:
@@ -13,3 +15,15 @@ class TopK:
     def name(self) -> str:
         """As records and leaderboards write it."""
         return f"Top {self.k} Accuracy"
+
+
+@dataclass(frozen=True)
+class RealAccuracy(TopK):
+    """The share of the images with labels whose best answer is among their labels (Beyer et al., arXiv:2006.07159)."""
+
+    k: int = 1
+
+    @property
+    def name(self) -> str:
+        """The authors' own."""
+        return REAL_ACCURACY

@@ -1,7 +1,7 @@
 """What the caller says of the paper, and how a result stands beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torchbench.checks import finite_number, paper_problems
@@ -16,6 +16,10 @@ class Paper:
     pwc_id: str | None = None
     results: Mapping[str, float] | None = None
     pytorch_hub_id: str | None = None
+
+    def elsewhere(self) -> "Paper":
+        """The same model on another benchmark, about which the reported results say nothing."""
+        return replace(self, results=None)
 
     def problems(self, metrics: Sequence[str]) -> list[str]:
         """What a reader of the record would stumble over, a sentence each."""

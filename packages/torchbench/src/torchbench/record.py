@@ -23,6 +23,7 @@ class Benchmark(Protocol):
 
     task: str
     name: str
+    kept: tuple[int, ...] | None
 
 
 def describe_call(
@@ -42,6 +43,7 @@ def describe_call(
         "samples": 0,
         "run_hash": None,
         "target_map": None if target_map is None else list(target_map),
+        "kept_classes": None if benchmark.kept is None else list(benchmark.kept),
         "dataset": {"name": benchmark.name, "sealed": settings.sealed},
         "transform": {},
         "check": settings.check,
@@ -102,6 +104,7 @@ def describe_score(scored: Score, paper: Paper) -> Mapping[str, Any]:
     """The numbers, with the integer counts that they come from."""
     return {
         "results": dict(scored.results),
+        "scored": scored.samples,
         "correct": dict(scored.correct),
         "intervals": {name: list(interval) for name, interval in scored.intervals.items()},
         "paper": paper.beside(scored.results),

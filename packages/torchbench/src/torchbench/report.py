@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Sequence
-from typing import Self, TextIO
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,11 +110,29 @@ def result_lines(result: BenchmarkResult) -> list[str]:
     ]
 
 
+def companion_lines(result: BenchmarkResult) -> list[str]:
+    """A companion's result in a line, and what there is to say of it below."""
+    figures = [
+        f"{name} {value:.3%} ({100 * low:.2f} to {100 * high:.2f})"
+        for (name, value), (low, high) in zip(result.results.items(), result.intervals.values(), strict=True)
+    ]
+    line = ", ".join(figures) or _unscored(result)
+    return [
+        f"  {result.dataset}: {line}; {samples_in_words(result)}",
+        *(f"    note: {note}" for note in result.notes),
+    ]
+
+
 def samples_in_words(result: BenchmarkResult) -> str:
     """How many images the figures stand on, and whether that is the whole benchmark."""
     facts = result.record["dataset"]
     if "samples" not in facts:
         return "the arguments alone"
+    scored = result.record.get("scored", facts["samples"])
+    return _images_in_words(facts) + (f"; {scored:,} of them are scored" if scored < facts["samples"] else "")
+
+
+def _images_in_words(facts: Mapping[str, Any]) -> str:
     if facts["complete"]:
         return f"all {facts['samples']:,} images"
     if facts["samples"] > facts["size"]:
@@ -124,7 +142,7 @@ def samples_in_words(result: BenchmarkResult) -> str:
 
 def _metric_table(result: BenchmarkResult) -> list[str]:
     if not result.results:
-        return ["  scored by the platform" if result.record["dataset"]["sealed"] else "  checked, not scored"]
+        return [f"  {_unscored(result)}"]
     rows = [["", "measured", "95 % interval", *(["paper", "difference"] if result.paper else [])]]
     for name, value in result.results.items():
         low, high = result.intervals[name]
@@ -134,6 +152,10 @@ def _metric_table(result: BenchmarkResult) -> list[str]:
             row += [f"{beside['paper']:.3%}", f"{100 * beside['difference']:+.3f}"] if beside else ["", ""]
         rows.append(row)
     return _columns(rows)
+
+
+def _unscored(result: BenchmarkResult) -> str:
+    return "scored by the platform" if result.record["dataset"]["sealed"] else "checked, not scored"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

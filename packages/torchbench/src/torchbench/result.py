@@ -23,13 +23,15 @@ from torchbench.evaluate import KeptOutputs
 class BenchmarkResult:
     """One model on one benchmark. Fractions between 0 and 1 throughout; percent is for screens.
 
-    `results` is empty where nothing was scored here: in a sealed run, and when only checking.
+    `results` is empty where nothing was scored here: in a sealed run, and when only checking. `companions` are the
+    results on other benchmarks that were asked for in the same call, by the name of each.
     """
 
     record: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     stored: Path | None = None
     predictions: Predictions | None = field(default=None, repr=False)
+    companions: Mapping[str, "BenchmarkResult"] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         """One line, as a notebook shows it; `record` has the rest."""

@@ -7,6 +7,7 @@
 | SOTABENCH_SEALED          | `1`: the labels here are decoys, the platform scores the predictions                  |
 | SOTABENCH_STORE_FILENAME  | the JSON file that the records are appended to                                        |
 | SOTABENCH_STORE_OUTPUTS   | `1`: keep all outputs too, unless the call itself says so                             |
+| SOTABENCH_COMPANIONS      | ImageNet's companions to evaluate too: `all`, or `real,v2,a,r,sketch` or some of them   |
 | SOTABENCH_CHECK           | `params`: look at the arguments only; `full`: run one batch                           |
 | SOTABENCH_CACHE_DIR       | folder of the prepared cache                                                         |
 | RANK, WORLD_SIZE, LOCAL_RANK | which process of how many this is, where torchrun started it (TORCHELASTIC_RUN_ID) |
@@ -33,6 +34,7 @@ class Settings:
     sealed: bool = False
     store: Path | None = None
     store_outputs: bool = False
+    companions: str = ""
     check: Check | None = None
     cache: Path | None = None
     remember: Path | None = None
@@ -49,6 +51,7 @@ class Settings:
             sealed=_flag(environ, "SOTABENCH_SEALED"),
             store=_path(environ, "SOTABENCH_STORE_FILENAME"),
             store_outputs=_flag(environ, "SOTABENCH_STORE_OUTPUTS"),
+            companions=environ.get("SOTABENCH_COMPANIONS", ""),
             check=_check(environ.get("SOTABENCH_CHECK", "")),
             cache=_path(environ, "SOTABENCH_CACHE_DIR"),
             **_ranks(environ),
