@@ -327,6 +327,7 @@ def test_without_the_native_decoder_pillow_does_the_work_and_says_so_once(monkey
     assert decoder().startswith("Pillow")
 
 
+@native_only
 @pytest.mark.usefixtures("forgetful")
 def test_where_pillow_decodes_otherwise_pillow_decodes(monkeypatch, caplog):
     monkeypatch.setattr(decoding, "_by_pillow", lambda data: by_pillow(data) ^ 1)

@@ -182,6 +182,7 @@ def test_without_the_kernel_pillow_does_the_work_and_says_so_once(monkeypatch, c
         resampling._agreed_order.cache_clear()
 
 
+@kernel_only
 def test_a_pillow_that_the_kernel_does_not_agree_with_is_left_to_pillow(monkeypatch):
     monkeypatch.setattr(resampling, "ORDERS", {"other": lambda _source, _resized: True})
     resampling._agreed_order.cache_clear()
