@@ -20,7 +20,7 @@ from torchbench.diagnosis import Inputs, diagnose
 from torchbench.errors import DataError
 from torchbench.evaluate import Evaluation, Exam, Kept, KeptOutputs
 from torchbench.loading import LoadingOptions
-from torchbench.metrics import TopK
+from torchbench.metrics import RealAccuracy, TopK
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
 from torchbench.record import describe_calibration, describe_call, describe_dataset, describe_run, describe_score
@@ -54,7 +54,7 @@ class ImageClassification:
     data_root: ClassVar[str]
     normalize: ClassVar[Any]
     input_transform: ClassVar[Any]
-    metrics: ClassVar[tuple[TopK, ...]] = (TopK(1), TopK(5))  # the first one ranks
+    metrics: ClassVar[tuple[TopK | RealAccuracy, ...]] = (TopK(1), TopK(5))  # the first one ranks
     kept: ClassVar[tuple[int, ...] | None] = None
     key: ClassVar[str] = ""
     companions: ClassVar[tuple[type["ImageClassification"], ...]] = ()

@@ -18,7 +18,7 @@ class TopK:
 
 
 @dataclass(frozen=True)
-class RealAccuracy(TopK):
+class RealAccuracy:
     """The share of the images with labels whose best answer is among their labels (Beyer et al., arXiv:2006.07159)."""
 
     k: int = 1
