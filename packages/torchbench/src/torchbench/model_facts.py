@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 _COUNTER = "torch.utils.flop_counter (matrix products, convolutions and attention)"
@@ -70,7 +71,8 @@ def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | 
     """Multiply-accumulate operations for one image, or None and the reason why they could not be counted.
 
     One multiplication with its addition is one MAC, half of what the counter calls a FLOP. The forward pass runs on a
-    copy that shares the weights, so whatever the model counts or remembers stays as it was.
+    copy that shares the weights, so whatever the model counts or remembers stays as it was; attention runs as the plain
+    products that its fused kernels stand for, which not every torch counts.
     """
     if not isinstance(example, torch.Tensor):
         return None, "the model's input is not a single tensor"
@@ -79,7 +81,7 @@ def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | 
     counter = FlopCounterMode(display=False)
     try:
         duplicate = copy_sharing_weights(getattr(model, "_orig_mod", model))  # a compiled module keeps the original
-        with torch.no_grad(), counter:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             duplicate.eval()(example)
     except FORWARD_ERRORS as error:
         return None, f"could not be counted: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
