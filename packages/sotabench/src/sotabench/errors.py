@@ -10,9 +10,9 @@ class SotabenchError(Exception):
     """Base of every error that the platform raises on purpose."""
 
 
-class Failed(SotabenchError):
+class Failed(SotabenchError):  # noqa: N818 - reads as the state it brings about
     """The repository's own code or data made the build impossible."""
 
 
-class Broken(SotabenchError):
+class Broken(SotabenchError):  # noqa: N818 - reads as the state it brings about
     """The site could not do its part; the repository is not to blame."""
