@@ -1,0 +1,104 @@
+"""Rows of a page: a result's figures, each with its interval, its tier and the published one beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
+from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
+from sotabench.server.benchmarks.models import Figure, Metric, Result
+from sotabench.server.benchmarks.queries import global_ranks
+from sotabench.server.benchmarks.verdicts import Comparison
+from sotabench.server.web.formats import amount, percent
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one result; `figure` is None where it was not measured."""
+
+    metric: Metric
+    figure: Figure | None
+    text: str
+    interval: str
+    comparison: Comparison | None
+    published: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result on a page."""
+
+    result: Result
+    rank: int | None
+    cells: tuple[Cell, ...]
+    side: PaperSide
+    declared: dict[str, Figure]
+
+    @property
+    def parameters(self) -> Figure | None:
+        """How many numbers the model holds, as declared."""
+        return self.declared.get(PARAMETERS)
+
+    @property
+    def macs(self) -> Figure | None:
+        """Multiplications for one image, as declared."""
+        return self.declared.get(MACS)
+
+    @property
+    def speed(self) -> Figure | None:
+        """Images a second, as declared; only comparable under the same condition."""
+        return self.declared.get(SPEED)
+
+    @property
+    def beside(self) -> str:
+        """Whose figures stand beside: the key of a tier, or nothing."""
+        if self.side.match is Match.MATCHED:
+            return "paper"
+        return "author" if self.side.by_author else ""
+
+
+def rows_of(results: Sequence[Result]) -> list[Row]:
+    """A row for each result; a fixed number of queries, whatever the number of results."""
+    sides, ranks = beside_papers(results), global_ranks(results)
+    return [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
+
+
+def show(value: float, metric: Metric, samples: int | None = None) -> str:
+    """The metric's value as people read it."""
+    return percent(value, samples) if metric.is_fraction else amount(value)
+
+
+def interval_text(figure: Figure, metric: Metric, samples: int | None) -> str:
+    """`78.95 to 79.67 %`, or nothing where no interval is known."""
+    if figure.low is None or figure.high is None:
+        return ""
+    low, high = (show(end, metric, samples) for end in (figure.low, figure.high))
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def _row(result: Result, side: PaperSide, rank: int | None) -> Row:
+    figures = {figure.name: figure for figure in result.figures.all()}
+    metrics = list(result.benchmark.metrics.all())
+    beside = {comparison.metric: comparison for comparison in side.comparisons}
+    names = {metric.name for metric in metrics}
+    return Row(
+        result=result,
+        rank=rank,
+        cells=tuple(_cell(metric, figures.get(metric.name), beside.get(metric.name), result) for metric in metrics),
+        side=side,
+        declared={name: figure for name, figure in figures.items() if name not in names},
+    )
+
+
+def _cell(metric: Metric, figure: Figure | None, comparison: Comparison | None, result: Result) -> Cell:
+    return Cell(
+        metric=metric,
+        figure=figure,
+        text="" if figure is None else show(figure.value, metric, result.samples),
+        interval="" if figure is None else interval_text(figure, metric, result.samples),
+        comparison=comparison,
+        published="" if comparison is None else _published(comparison, metric),
+    )
+
+
+def _published(comparison: Comparison, metric: Metric) -> str:
+    return show(comparison.published, metric) if metric.is_fraction else comparison.published_text
