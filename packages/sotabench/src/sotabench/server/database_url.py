@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from sotabench.errors import Misconfigured
 
 # Writers queue instead of failing when they began by reading (IMMEDIATE); readers never wait for a writer (WAL).
 _SQLITE = {
@@ -17,13 +17,13 @@ _SQLITE = {
 def database_settings(url: str, folder: Path) -> dict[str, Any]:
     """Django's settings for the database at `url`; with an empty one, for `database.sqlite3` in `folder`.
 
-    Raises ImproperlyConfigured when the address is not one of PostgreSQL.
+    Raises Misconfigured when the address is not one of PostgreSQL.
     """
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "database.sqlite3", "OPTIONS": _SQLITE}
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise ImproperlyConfigured(
+        raise Misconfigured(
             f"expected DATABASE_URL to be postgresql://user:password@host:port/name, found one that begins with "
             f"{parts.scheme!r}; unset it for SQLite"
         )

@@ -27,22 +27,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
+from sotabench.errors import Misconfigured
 from sotabench.server.database_url import database_settings
 
 
 def _flag(name: str, *, default: bool = False) -> bool:
     text = os.environ.get(name, "").lower()
     if text not in {"", "true", "false"}:
-        raise ImproperlyConfigured(f"expected {name} to be true or false, found {text!r}; set it to one of the two")
+        raise Misconfigured(f"expected {name} to be true or false, found {text!r}; set it to one of the two")
     return text == "true" if text else default
 
 
 def _url(name: str) -> str:
     text = os.environ.get(name, "")
     if text and urlsplit(text).scheme not in {"http", "https"}:
-        raise ImproperlyConfigured(f"expected {name} to be an http or https address, found {text!r}")
+        raise Misconfigured(f"expected {name} to be an http or https address, found {text!r}")
     return text
 
 
@@ -158,6 +158,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -200,6 +201,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USERNAME_VALIDATORS = "sotabench.server.accounts.models.USERNAME_VALIDATORS"
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "signup": "20/h/ip"}
+API_REQUESTS_A_MINUTE = {"token": 1200, "address": 240}
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if _github := os.environ.get("SOTABENCH_GITHUB_ID"):
     SOCIALACCOUNT_PROVIDERS["github"] = {
