@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 FOLDER = tempfile.mkdtemp(prefix="sotabench-tests-")
+os.mkdir(f"{FOLDER}/static")  # noqa: PTH102 - WhiteNoise warns when there is none
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 os.environ |= {"SOTABENCH_DATA": FOLDER, "SOTABENCH_SECRET_KEY": "for tests alone", "SOTABENCH_LOG": "text"}
 

@@ -15,7 +15,7 @@ from sotabench.server.accounts.services import note_use
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
-_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/")
+_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/", "/api/v0/part/")
 
 
 class SiteRequest(HttpRequest):

@@ -1,5 +1,11 @@
 """Addresses below `/api/`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from sotabench.server.api import v0
+from sotabench.server.api.v0_uploads import put_part
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v0/part/<str:signed>", put_part, name="upload-part"),
+    path("v0/", v0.api.urls),
+]
