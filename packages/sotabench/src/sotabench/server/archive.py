@@ -12,15 +12,20 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.core import serializers
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.core.serializers.base import DeserializationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 from sotabench.errors import SotabenchError
 from sotabench.server.accounts.models import User
@@ -29,7 +34,7 @@ from sotabench.server.repositories.models import Repository
 
 FORMAT = 1
 _MANIFEST, _DATABASE, _FILES = "manifest.json", "database.jsonl", "files"
-_LEFT_OUT = ["contenttypes", "auth.permission", "sessions", "admin.logentry"]
+_LEFT_OUT = frozenset({"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"})
 
 
 class BadArchive(SotabenchError):  # noqa: N818 - reads as the sentence it is
@@ -109,9 +114,25 @@ def _migrations() -> list[list[str]]:
 def _add_database(archive: tarfile.TarFile) -> None:
     with tempfile.TemporaryDirectory(dir=settings.DATA) as folder:
         dump = Path(folder) / _DATABASE
-        with _snapshot():
-            call_command("dumpdata", exclude=_LEFT_OUT, use_natural_foreign_keys=True, output=str(dump), verbosity=0)
+        with _snapshot(), dump.open("w", encoding="utf-8") as file:
+            for model in serializers.sort_dependencies(_models(), allow_cycles=True):
+                rows = model._base_manager.order_by("pk").iterator(chunk_size=500)  # noqa: SLF001 - Django's own dump does
+                serializers.serialize("jsonl", rows, stream=file, use_natural_foreign_keys=True, cls=_Exact)
         archive.add(dump, arcname=_DATABASE, recursive=False)
+
+
+def _models() -> list[tuple[AppConfig, list[type[Model]]]]:
+    return [
+        (app, [model for model in app.get_models() if model._meta.label_lower not in _LEFT_OUT])  # noqa: SLF001
+        for app in apps.get_app_configs()
+    ]
+
+
+class _Exact(DjangoJSONEncoder):
+    """Times to the microsecond: Django's own encoder cuts them."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
 @contextmanager
