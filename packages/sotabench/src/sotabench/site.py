@@ -71,6 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="our CSV tables, evaluation-tables.json[.gz], model cards, YAML with model-index; none: the shipped ones",
     )
+    benchmarks = _add(commands, "benchmarks", "list the benchmarks, or give one the right class of every image")
+    benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
+    benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
+    benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")

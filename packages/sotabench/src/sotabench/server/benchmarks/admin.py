@@ -22,6 +22,7 @@ class BenchmarkAdmin(admin.ModelAdmin):
     list_display = ("__str__", "slug", "size", "variant_of", "is_listed")
     list_filter = ("is_listed", "task")
     search_fields = ("task", "dataset")
+    exclude = ("labels",)
     inlines: ClassVar = [MetricInline]
 
 

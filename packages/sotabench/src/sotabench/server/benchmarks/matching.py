@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 
 from sotabench.server.benchmarks.models import Benchmark, Metric, Result
+from sotabench.server.benchmarks.records import record_of
 from sotabench.server.benchmarks.verdicts import Comparison, compare_figure
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import catalogue_rows, papers_of, rows_of
@@ -93,7 +94,7 @@ def beside_papers(results: Sequence[Result]) -> dict[int, PaperSide]:
 def _side(
     result: Result, paper: Paper | None, rows: list[ReportedResult], catalogues: list[ReportedResult]
 ) -> PaperSide:
-    record = json.loads(result.record)
+    record = record_of(result)
     meant = [row for row in rows if row.model_key == result.model_key]
     alike = _one_figure_set(meant)
     match = _match(result, paper, meant, alike=alike)
