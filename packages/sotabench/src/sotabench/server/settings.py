@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.github",
     "allauth.socialaccount.providers.openid_connect",
     "csp",
+    "ninja",
 ]
 
 MIDDLEWARE = [
