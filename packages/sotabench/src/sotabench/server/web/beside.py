@@ -8,7 +8,9 @@ from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Figure, Metric, Result
 from sotabench.server.benchmarks.queries import global_ranks
 from sotabench.server.benchmarks.verdicts import Comparison
-from sotabench.server.web.formats import amount, percent
+from sotabench.server.web.formats import amount, percent, published_percent
+
+_FULL_DIGITS = 5
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Row:
     def speed(self) -> Figure | None:
         """Images a second, as declared; only comparable under the same condition."""
         return self.declared.get(SPEED)
+
+    @property
+    def compared(self) -> Cell | None:
+        """The first metric that something published stands beside."""
+        return next((cell for cell in self.cells if cell.comparison), None)
 
     @property
     def beside(self) -> str:
@@ -101,4 +108,10 @@ def _cell(metric: Metric, figure: Figure | None, comparison: Comparison | None, 
 
 
 def _published(comparison: Comparison, metric: Metric) -> str:
-    return show(comparison.published, metric) if metric.is_fraction else comparison.published_text
+    """With the digits that were published; fractions are published as such or in percent."""
+    text = comparison.published_text
+    if not metric.is_fraction:
+        return text
+    digits = len(text.partition(".")[2]) if text.replace(".", "", 1).isdigit() else _FULL_DIGITS
+    is_percent = comparison.published > 0 and text != repr(comparison.published)
+    return published_percent(comparison.published, 10.0 ** -(digits + 2 if is_percent else digits))

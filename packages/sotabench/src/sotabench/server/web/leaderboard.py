@@ -26,6 +26,11 @@ _TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
 _YES_NO = {"yes": True, "no": False}
 
 
+def _key(metric: Metric) -> str:
+    """How an address names the metric; the first is what ranks."""
+    return f"m{metric.position}" if metric.position else "rank"
+
+
 @dataclass(frozen=True)
 class Heading:
     """A column's head: its name, and the link that orders by it, unless nothing can be ordered by it."""
@@ -66,13 +71,13 @@ class Board:
     @property
     def sort(self) -> str:
         """By what it is ordered; `rank` at first."""
-        known = ["rank", "model", "date", "parameters", "macs", *(f"m{metric.position}" for metric in self.metrics)]
+        known = ["rank", "model", "date", "parameters", "macs", *map(_key, self.metrics)]
         return self.chosen.one_of("sort", [*known, "speed"] if self.condition else known)
 
     @property
     def up(self) -> bool:
         """Whether the smallest comes first."""
-        return self.chosen.one_of("order", ("", "up", "down")) == "up"
+        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -90,9 +95,14 @@ class Board:
             if key in self.columns
         ]
 
+    @property
+    def model_heading(self) -> Heading:
+        """The head of the models' names."""
+        return self.heading("model", "Model")
+
     def metric_headings(self) -> list[Heading]:
         """The heads of the metrics."""
-        return [self.heading(f"m{metric.position}", metric.name) for metric in self.metrics]
+        return [self.heading(_key(metric), metric.name) for metric in self.metrics]
 
     def heading(self, key: str, name: str) -> Heading:
         """A head whose link orders by this column, or turns the order round."""
@@ -127,7 +137,7 @@ class Board:
         return wanted
 
     def _sorted_name(self) -> str:
-        names = {f"m{metric.position}": metric.name for metric in self.metrics}
+        names = {_key(metric): metric.name for metric in self.metrics}
         return names.get(self.sort) or _DECLARED[self.sort]
 
     @staticmethod
@@ -160,7 +170,7 @@ class PaperBoard:
     @property
     def up(self) -> bool:
         """Whether the smallest comes first."""
-        return self.chosen.one_of("order", ("", "up", "down")) == "up"
+        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
 
     def heading(self, key: str, name: str) -> Heading:
         """A head whose link orders by this column, or turns the order round."""
@@ -171,9 +181,15 @@ class PaperBoard:
 
     def headings(self) -> list[Heading]:
         """All heads, in order."""
-        metrics = [self.heading(f"m{metric.position}", metric.name) for metric in self.metrics]
-        years = [self.heading("parameters", "Parameters"), Heading("size", "Image size"), Heading("source", "Source")]
-        return [self.heading("model", "Model"), *metrics, *years, Heading("paper", "Paper"), self.heading("year", "Year")]
+        metrics = [self.heading(_key(metric), metric.name) for metric in self.metrics]
+        facts = [self.heading("parameters", "Parameters"), Heading("size", "Image size"), Heading("source", "Source")]
+        return [
+            self.heading("model", "Model"),
+            *metrics,
+            *facts,
+            Heading("paper", "Paper"),
+            self.heading("year", "Year"),
+        ]
 
     def of(self, rows: QuerySet[ReportedResult]) -> QuerySet[ReportedResult]:
         """The rows that are asked for, in the order that is asked for."""
@@ -190,4 +206,4 @@ class PaperBoard:
         return rows.order_by(field.asc(nulls_last=True) if self.up else field.desc(nulls_last=True), "id")
 
     def _by_metric(self) -> dict[str, str]:
-        return {f"m{metric.position}": metric.name for metric in self.metrics}
+        return {_key(metric): metric.name for metric in self.metrics}

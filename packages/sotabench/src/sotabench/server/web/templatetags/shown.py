@@ -51,6 +51,12 @@ def repository_url(repository: Repository) -> str:
 
 
 @register.filter
+def identity_path(repository: Repository) -> str:
+    """The repository's name, with its host where that is needed."""
+    return addresses.identity_path(repository)
+
+
+@register.filter
 def build_url(build: Build) -> str:
     """The address of the build's page."""
     return addresses.build_url(build)
