@@ -1,7 +1,7 @@
 """Rows of a page: a result's figures, each with its interval, its tier and the published one beside it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
 from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
@@ -34,6 +34,7 @@ class Row:
     cells: tuple[Cell, ...]
     side: PaperSide
     declared: dict[str, Figure]
+    letters: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> Figure | None:
@@ -63,10 +64,11 @@ class Row:
         return "author" if self.side.by_author else ""
 
 
-def rows_of(results: Sequence[Result]) -> list[Row]:
-    """A row for each result; a fixed number of queries, whatever the number of results."""
+def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
+    """A row for each result, with the letters of its ties; a fixed number of queries, however many results."""
     sides, ranks = beside_papers(results), global_ranks(results)
-    return [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
+    rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
+    return [replace(row, letters=(letters or {}).get(row.result.pk, ())) for row in rows]
 
 
 def show(value: float, metric: Metric, samples: int | None = None) -> str:

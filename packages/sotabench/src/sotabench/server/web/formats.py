@@ -26,7 +26,7 @@ def published_percent(fraction: float, step: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of two fractions, in percentage points, with its sign."""
-    return f"{100 * difference:+.2f}".replace("-", "\u2212")
+    return f"{round(100 * difference, 2) + 0.0:+.2f}".replace("-", "\u2212")
 
 
 def amount(value: float) -> str:

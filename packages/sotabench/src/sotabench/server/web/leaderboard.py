@@ -23,6 +23,7 @@ COLUMNS = {
 DEFAULT_COLUMNS = ("paper", "tier", "parameters", "code")
 _DECLARED = {"parameters": PARAMETERS, "macs": MACS, "speed": SPEED}
 _TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
+_WORDS = frozenset({"model", "paper", "tier", "extra", "code", "date", "source"})
 _YES_NO = {"yes": True, "no": False}
 
 
@@ -39,6 +40,11 @@ class Heading:
     name: str
     link: str = ""
     order: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column holds numbers, which stand to the right."""
+        return self.key not in _WORDS
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,12 @@ class Board:
     def up(self) -> bool:
         """Whether the smallest comes first."""
         return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the whole leaderboard from its top, in the order of the ranks."""
+        page = self.chosen.query.get("page", "1")
+        return self.sort == "rank" and not (self.up or self._filters()) and page == "1"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from sotabench.server.web.formats import amount
 
 WIDTH, HEIGHT = 880, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
-_MOST = 600
+_MOST_OWN, _MOST_PUBLISHED = 600, 2_500
 _STEPS = (1, 2, 5)
 
 
@@ -74,8 +74,8 @@ def plot_of(
     metric = next(iter(benchmark.metrics.all()), None)
     if metric is None:
         return None
-    own = _own(benchmark, list(results[:_MOST]), metric, against)
-    found = [*_published(reported.filter(rank_value__isnull=False)[:_MOST], metric, against), *own]
+    own = _own(benchmark, list(results[:_MOST_OWN]), metric, against)
+    found = [*_published(reported.filter(rank_value__isnull=False)[:_MOST_PUBLISHED], metric, against), *own]
     return _drawn(found, metric, against) if found else None
 
 

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("builds/<path:identity>/<int:number>", repositories.build, name="build"),
     path("results/<int:key>", results.result, name="result"),
     path("results/<int:key>/record.json", results.record, name="record"),
+    path("results/<int:key>/compare", results.compare, name="compare"),
     path("settings/tokens", settings.tokens, name="tokens"),
     path("settings/tokens/<int:key>/revoke", settings.revoke, name="revoke-token"),
     path("settings/repositories", settings.connect, name="connect"),

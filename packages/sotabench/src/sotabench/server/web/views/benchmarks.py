@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import benchmark_by_slug, leaderboard
+from sotabench.server.benchmarks.ties import tied_letters
 from sotabench.server.papers.queries import reported_on
 from sotabench.server.repositories.queries import Viewer
 from sotabench.server.web.beside import rows_of
@@ -36,7 +37,9 @@ def _results(found: Benchmark, viewer: Viewer, chosen: Chosen) -> dict[str, Any]
     results = list(links.page.object_list)
     for result in results:
         result.benchmark = found
-    return {"board": board, "list": links, "rows": rows_of(results), "all_columns": COLUMNS}
+    letters = tied_letters(results) if board.is_plain else {}
+    rows = rows_of(results, letters)
+    return {"board": board, "list": links, "rows": rows, "letters": letters, "all_columns": COLUMNS}
 
 
 def _papers(found: Benchmark, viewer: Viewer, chosen: Chosen) -> dict[str, Any]:  # noqa: ARG001 - all read the same
