@@ -1,0 +1,149 @@
+"""What a program can ask a site over HTTP; answers are the JSON of its API."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from benchrecord import printable
+from sotabench.errors import Misconfigured, SiteRefused, SiteUnreachable
+
+TIMEOUT = 600.0
+_TOO_MANY = 429
+_PATIENCE = 5
+_PAGE = 200
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Records of one commit, and the files that they name."""
+
+    repository: str
+    commit: str
+    records: bytes
+    files: Sequence[Path] = ()
+    branch: str = ""
+    public: bool = True
+
+
+class Site:
+    """A site, asked in the name of a token's user, or of nobody.
+
+    A redirect is not followed, so that the token goes nowhere else. Raises SiteRefused and SiteUnreachable.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        if not url:
+            raise Misconfigured("expected the address of a site; set SOTABENCH_URL, or `sb login --url https://...`")
+        self.url = url
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        transport = httpx.HTTPTransport(retries=2)
+        self._http = httpx.Client(base_url=f"{url}/api", headers=headers, timeout=TIMEOUT, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, **parameters: str | int) -> Json:
+        """What the site answers at `path`, such as `v1/benchmarks`."""
+        return self._ask("GET", path, params=parameters)
+
+    def post(self, path: str, body: Json = None) -> Json:
+        """The answer to a JSON body."""
+        return self._ask("POST", path, json=body or {})
+
+    def delete(self, path: str, body: Json) -> Json:
+        """The answer to a DELETE with a JSON body."""
+        return self._ask("DELETE", path, json=body)
+
+    def pages(self, path: str, **parameters: str | int) -> Iterator[Json]:
+        """Every item of a list, however many pages it has."""
+        offset, count = 0, 1
+        while offset < count:
+            page = self.get(path, limit=_PAGE, offset=offset, **parameters)
+            yield from page["items"]
+            offset, count = offset + _PAGE, page["count"]
+
+    def log_in(self, username: str, password: str) -> str:
+        """A token for this password."""
+        return str(self.post("v0/auth/token/", {"username": username, "password": password})["token"])
+
+    def repository(self, name: str) -> Json:
+        """The repository `[host/]owner/name`."""
+        for found in self.pages("v1/repositories", name=name):
+            return found
+        raise SiteRefused(f"expected a repository that you may see, found none named {printable(name, 200)}", 404)
+
+    def check_results(self, records: list[Json]) -> list[str]:
+        """What the site would refuse in the records."""
+        errors = self.post("v0/check/results/", {"results": records})["response"]["errors"]
+        return [str(error["error"]) for error in errors]
+
+    def submit(self, submission: Submission) -> Json:
+        """The build that the records became, and the numbers of its results."""
+        facts = {
+            "repository": submission.repository,
+            "commit": submission.commit,
+            "branch": submission.branch,
+            "public": str(submission.public).lower(),
+        }
+        with ExitStack() as stack:
+            opened = [("predictions", (path.name, stack.enter_context(path.open("rb")))) for path in submission.files]
+            files = [("records", ("records.json", submission.records)), *opened]
+            return self._ask("POST", "v1/submissions", data=facts, files=files)
+
+    def _ask(self, method: str, path: str, **content: Any) -> Json:
+        for _ in range(_PATIENCE):
+            answer = self._send(method, path, **content)
+            if answer.status_code != _TOO_MANY or "X-Ratelimit-Retry" not in answer.headers:
+                break
+            time.sleep(float(answer.headers["X-Ratelimit-Retry"]))
+        return _content(answer)
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **content)
+        except httpx.HTTPError as error:
+            raise SiteUnreachable(
+                f"expected an answer of {self.url}, found: {error or type(error).__name__}"
+            ) from error
+
+
+def put(url: str, content: bytes) -> str:
+    """Send bytes to a signed address, which needs no token, and return the ETag that it answers."""
+    try:
+        answer = httpx.put(url, content=content, timeout=TIMEOUT)
+    except httpx.HTTPError as error:
+        raise SiteUnreachable(f"expected to send a part, found: {error or type(error).__name__}") from error
+    if answer.is_success and "ETag" in answer.headers:
+        return answer.headers["ETag"]
+    _content(answer)
+    raise SiteUnreachable(f"expected an ETag for the part, found none in an answer with status {answer.status_code}")
+
+
+def _content(answer: httpx.Response) -> Json:
+    """The answer's JSON. Raises SiteRefused with the site's own words where it gave any."""
+    try:
+        found = answer.json() if answer.content else {}
+    except ValueError:
+        found = None
+    if answer.is_success and found is not None:
+        return found
+    said = found if isinstance(found, dict) else {}
+    messages = [said["message"]] if "message" in said else said.get("errors") or []
+    if messages:
+        raise SiteRefused("; ".join(printable(str(message), 1000) for message in messages), answer.status_code)
+    raise SiteUnreachable(
+        f"expected an answer of a sotabench site at {answer.url.host}, found status {answer.status_code} and no JSON"
+    )

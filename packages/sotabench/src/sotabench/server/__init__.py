@@ -1,0 +1,1 @@
+"""The site: accounts, repositories, papers, benchmarks and the results that are compared."""

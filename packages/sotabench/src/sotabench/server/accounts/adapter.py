@@ -1,0 +1,22 @@
+"""Who may make an account."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """Anybody, where the site's owner lets them."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
+        """Whether the sign-up page works."""
+        return bool(settings.SIGNUP_OPEN)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """Whoever the configured provider vouches for: its owner decides who has an account there."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002 - allauth's signature
+        """Whether a first sign-in through a provider makes an account."""
+        return bool(settings.SIGNUP_OPEN)

@@ -1,0 +1,65 @@
+"""Who is asking, when it is a program; and the door of a site that is for members only."""
+
+from collections.abc import Callable
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+from sotabench.server.accounts.models import ApiToken, User
+from sotabench.server.accounts.queries import token_of
+from sotabench.server.accounts.services import note_use
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+_API = "/api/"
+_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/", "/api/v0/part/")
+
+
+class SiteRequest(HttpRequest):
+    """A request after the middleware below: its user is ours, and the token is there when one was sent."""
+
+    user: User | AnonymousUser
+    api_token: ApiToken | None
+
+
+class TokenAuthentication:
+    """Below `/api/`, a token in the `Authorization` header decides alone who asks: cookies count for nothing there.
+
+    So a page of another site cannot write through the API in a visitor's name, and the API needs no CSRF token.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Set the request's user and `api_token`, then go on."""
+        found = cast("SiteRequest", request)
+        found.api_token = None
+        if request.path.startswith(_API):
+            found.api_token = token_of(request.headers.get("Authorization", ""))
+            found.user = found.api_token.user if found.api_token else AnonymousUser()
+            if found.api_token:
+                note_use(found.api_token)
+        return self._get_response(request)
+
+
+class MembersOnly:
+    """With the setting `MEMBERS_ONLY`, whoever is not signed in meets the sign-in page, programs a 401."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on, or turn away."""
+        if settings.MEMBERS_ONLY and not request.user.is_authenticated and not request.path.startswith(_OPEN_TO_ALL):
+            return _refusal(request)
+        return self._get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(_API):
+        return JsonResponse({"message": "this site is for members only: send a token"}, status=401)
+    return redirect_to_login(request.get_full_path())

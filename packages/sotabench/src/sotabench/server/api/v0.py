@@ -1,0 +1,260 @@
+"""`/api/v0/`: the calls of the `sotabenchapi` client that is on PyPI, as that client speaks them.
+
+Success is status 200 always; every address but the badge's ends with a slash.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from allauth.account.adapter import get_adapter
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, JsonResponse
+from ninja import Body, Schema
+from ninja.errors import AuthenticationError, HttpError
+from pydantic import Field
+
+from benchrecord import InvalidRecord, validate_record
+from sotabench.server.accounts.models import Scope, User
+from sotabench.server.accounts.services import create_token
+from sotabench.server.api.gate import TokenFor, api_of
+from sotabench.server.api.v0_uploads import router as uploads
+from sotabench.server.benchmarks.models import Benchmark
+from sotabench.server.benchmarks.queries import benchmark_by_slug, current_results, listed_benchmarks
+from sotabench.server.builds.models import Build
+from sotabench.server.builds.queries import build_of, builds_of
+from sotabench.server.datasets.models import Dataset
+from sotabench.server.datasets.queries import dataset_of, datasets_of
+from sotabench.server.datasets.services import delete_dataset
+from sotabench.server.errors import Conflict, NotFound
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.queries import repositories_for, repository_for
+from sotabench.server.repositories.services import check_may_change, identity_of, set_build_enabled
+
+if TYPE_CHECKING:
+    from sotabench.server.accounts.middleware import SiteRequest
+
+MOST_LISTED = 1000
+Json = dict[str, Any]
+
+api = api_of("sotabench, first version", "0", "What the published client speaks.", openapi_url=None, docs_url=None)
+api.add_router("", uploads)
+
+
+class Credentials(Schema):
+    """Who wants a token."""
+
+    username: str = Field(max_length=150)
+    password: str = Field(max_length=1000)
+
+
+class Records(Schema):
+    """Records as a first look at them: nothing may have been measured yet."""
+
+    results: list[Json] = Field(max_length=200)
+
+
+class Hashes(Schema):
+    """Hashes of first batches."""
+
+    hashes: list[Annotated[str, Field(max_length=200)]] = Field(max_length=1000)
+
+
+class RepositoryChange(Schema):
+    """What of a repository may be changed here."""
+
+    build_enabled: bool
+
+
+class DatasetName(Schema):
+    """Which data set of a repository."""
+
+    dataset: str = Field(max_length=1000)
+
+
+@api.post("auth/token/")
+def log_in(request: HttpRequest, credentials: Credentials) -> Json:
+    """A token for a user's password; failures are counted, as on the sign-in page."""
+    try:
+        user = get_adapter().authenticate(request, username=credentials.username, password=credentials.password)
+    except ValidationError as error:
+        raise HttpError(429, "; ".join(error.messages)) from error
+    if user is None:
+        raise AuthenticationError(message="expected a user's name and password, found no user who has both")
+    _, text = create_token(cast("User", user), name="signed in from a program")
+    return {"token": text}
+
+
+@api.post("check/results/")
+def check_results(request: HttpRequest, body: Records) -> Json:
+    """What would be refused in these records; nothing is stored."""
+    errors = [f"record {number}: {error}" for number, record in enumerate(body.results) if (error := _error_in(record))]
+    return {"response": {"errors": [{"error": error} for error in errors]}}
+
+
+@api.post("check/run-hashes/")
+def check_run_hashes(request: HttpRequest, body: Hashes) -> dict[str, bool]:
+    """False for each: a first batch proves nothing about the rest, so that no evaluation is skipped for one."""
+    return dict.fromkeys(body.hashes, False)
+
+
+@api.get("check/get_results_by_hash/")
+def results_by_hash(request: HttpRequest, run_hash: str) -> Json:
+    """Nothing, for the same reason."""
+    return {}
+
+
+@api.get("repositories/")
+def repositories(request: HttpRequest) -> list[Json]:
+    """The repositories that the asker may see."""
+    return [repository_json(found) for found in repositories_for(request.user)[:MOST_LISTED]]
+
+
+@api.get("repositories/{username}/")
+def repositories_of_user(request: HttpRequest, username: str) -> list[Json]:
+    """Those of one user of this site, or of one owner on a git host."""
+    found = repositories_for(request.user)
+    of_user = found.filter(owner__username__iexact=username) | found.filter(owner_name__iexact=username)
+    return [repository_json(repository) for repository in of_user[:MOST_LISTED]]
+
+
+@api.get("repositories/{owner}/{name}/")
+def repository(request: HttpRequest, owner: str, name: str) -> Json:
+    """One repository."""
+    return repository_json(_repository(request, owner, name))
+
+
+@api.patch("repositories/{owner}/{name}/", auth=TokenFor(Scope.MANAGE))
+def change_repository(request: HttpRequest, owner: str, name: str, change: RepositoryChange) -> Json:
+    """The repository, with builds at every push turned on or off."""
+    found = _repository(request, owner, name)
+    set_build_enabled(cast("User", request.user), found, enabled=change.build_enabled)
+    return repository_json(found)
+
+
+@api.get("repositories/{owner}/{name}/datasets/")
+def datasets(request: HttpRequest, owner: str, name: str, dataset: str = "") -> Any:
+    """The repository's data sets, or one of them."""
+    found = _repository(request, owner, name)
+    if dataset:
+        return dataset_json(dataset_of(found, dataset))
+    return [dataset_json(one) for one in datasets_of(found)[:MOST_LISTED]]
+
+
+@api.delete("repositories/{owner}/{name}/datasets/", auth=TokenFor(Scope.SUBMIT))
+def remove_dataset(request: HttpRequest, owner: str, name: str, body: Annotated[DatasetName, Body()]) -> Json:
+    """Delete one data set."""
+    found = _repository(request, owner, name)
+    check_may_change(cast("User", request.user), found)
+    delete_dataset(cast("User", request.user), dataset_of(found, body.dataset))
+    return {"status": "OK"}
+
+
+@api.post("builds/{owner}/{name}/", auth=TokenFor(Scope.MANAGE))
+def start_build(request: HttpRequest, owner: str, name: str) -> Json:
+    """A refusal that says what to do instead: this site builds nothing itself."""
+    found = _repository(request, owner, name)
+    check_may_change(cast("User", request.user), found)
+    raise Conflict(f"this site runs no builds: evaluate {found} where you are (`sb run`), then send it (`sb submit`)")
+
+
+@api.get("builds/{owner}/{name}/")
+def builds(request: HttpRequest, owner: str, name: str) -> list[Json]:
+    """The repository's builds, newest first."""
+    found = builds_of(_repository(request, owner, name))[:MOST_LISTED]
+    return [build_json(build) for build in found]
+
+
+@api.get("builds/{owner}/{name}/{run_number}/")
+def build(request: HttpRequest, owner: str, name: str, run_number: Annotated[int, Field(le=2**31 - 1)]) -> Json:
+    """One build."""
+    return build_json(build_of(_repository(request, owner, name), run_number))
+
+
+@api.get("benchmarks/")
+def benchmarks(request: HttpRequest) -> list[Json]:
+    """The benchmarks that this site lists."""
+    return [benchmark_json(found) for found in listed_benchmarks()[:MOST_LISTED]]
+
+
+@api.get("benchmarks/{slug}/")
+def benchmark(request: HttpRequest, slug: str) -> Json:
+    """One benchmark."""
+    return benchmark_json(benchmark_by_slug(slug))
+
+
+@api.get("badge/gh/{owner}/{name}")
+def badge(request: HttpRequest, owner: str, name: str) -> JsonResponse:
+    """What shields.io draws for a public repository on GitHub: its best figure, and whose word it is."""
+    try:
+        found = repository_for(AnonymousUser(), identity_of(f"github.com/{owner}/{name}"))
+    except NotFound:
+        return JsonResponse(_badge("unknown repository", "lightgrey") | {"isError": True})
+    for result in current_results(found):
+        metric = next(iter(result.benchmark.metrics.all()), None)
+        if metric is None or result.rank_value is None:
+            continue
+        value = next(figure.value for figure in result.figures.all() if figure.name == metric.name)
+        text = f"{value:.2%}" if metric.is_fraction else f"{value:.4g}"
+        color = "brightgreen" if result.tier == "verified" else "blue"
+        return JsonResponse(_badge(f"{result.benchmark.dataset} {text} ({result.tier})", color))
+    return JsonResponse(_badge("no results yet", "lightgrey"))
+
+
+def repository_json(found: Repository) -> Json:
+    """A repository as one flat row, which the client prints as a table."""
+    return {
+        "username": found.owner.username,
+        "repository": str(found),
+        "host": found.host,
+        "url": found.address,
+        "default_branch": found.default_branch,
+        "public": found.is_public,
+        "build_enabled": found.build_enabled,
+    }
+
+
+def build_json(found: Build) -> Json:
+    """A build as one flat row."""
+    return {
+        "run_number": found.number,
+        "status": found.status,
+        "commit": found.commit,
+        "branch": found.branch,
+        "origin": found.origin,
+        "reason": found.reason,
+        "created": found.created_at.isoformat(timespec="seconds"),
+    }
+
+
+def benchmark_json(found: Benchmark) -> Json:
+    """A benchmark as one flat row."""
+    return {
+        "slug": found.slug,
+        "task": found.task,
+        "dataset": found.dataset,
+        "size": found.size,
+        "metrics": ", ".join(metric.name for metric in found.metrics.all()),
+    }
+
+
+def dataset_json(found: Dataset) -> Json:
+    """A data set as one flat row."""
+    created = found.created_at.isoformat(timespec="seconds")
+    return {"dataset": found.path, "size": found.size, "sha256": found.sha256, "created": created}
+
+
+def _repository(request: HttpRequest, owner: str, name: str) -> Repository:
+    return repository_for(cast("SiteRequest", request).user, identity_of(f"{owner}/{name}"))
+
+
+def _error_in(record: Json) -> str:
+    measured = record if record.get("results") else record | {"results": {"not measured yet": 0.0}}
+    try:
+        validate_record(measured, predecessor=True)
+    except InvalidRecord as error:
+        return str(error)
+    return ""
+
+
+def _badge(message: str, color: str) -> Json:
+    return {"schemaVersion": 1, "label": "sotabench", "message": message, "color": color}

@@ -1,0 +1,236 @@
+"""`/api/v1/`: everything that the pages show, and the way for results to come in; described by its OpenAPI page."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from ninja import File, Form, Router, Schema
+from ninja.files import UploadedFile
+from ninja.pagination import paginate
+from pydantic import Field
+
+from sotabench.server.accounts.models import Scope, User
+from sotabench.server.api.gate import TokenFor, api_of
+from sotabench.server.api.paging import Pages
+from sotabench.server.api.v1_shapes import (
+    BenchmarkOut,
+    BuildOut,
+    PaperOut,
+    ReportedOut,
+    RepositoryOut,
+    ResultOut,
+    WholeResultOut,
+)
+from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.benchmarks.queries import (
+    benchmark_by_slug,
+    current_results,
+    leaderboard,
+    listed_benchmarks,
+    result_for,
+    results_for,
+    results_of_paper,
+)
+from sotabench.server.benchmarks.submissions import Submission, submit_records
+from sotabench.server.builds.models import Build
+from sotabench.server.builds.queries import build_of, builds_of
+from sotabench.server.builds.services import cancel_build
+from sotabench.server.errors import Invalid, NotFound
+from sotabench.server.papers.models import Paper, ReportedResult
+from sotabench.server.papers.queries import paper_by_slug, reported_by, reported_on
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.queries import repositories_for
+from sotabench.server.repositories.services import connect_repository, identity_of
+
+MOST_BYTES_A_SUBMISSION = 512 << 20
+MOST_BYTES_OF_RECORDS = 16 << 20
+Key = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Search = Annotated[str, Field(max_length=200)]
+
+api = api_of(
+    "sotabench",
+    "1",
+    "Benchmarks, papers, repositories, builds and results. Reading needs no token where things are public; a write "
+    "needs one in `Authorization: Bearer`. A refusal is `{errors: [...]}` with status 400, else `{message}`.",
+)
+router = Router()
+
+
+class SubmissionIn(Schema):
+    """Which commit the records are of."""
+
+    repository: str = Field(max_length=600, description="owner/name or host/owner/name")
+    commit: str = Field(max_length=64)
+    branch: str = Field("", max_length=255)
+    public: bool = Field(default=True, description="of a repository that this site does not know yet")
+
+
+class SubmittedOut(Schema):
+    """The build that the records became, and its results."""
+
+    repository_id: int
+    build: BuildOut
+    results: list[int]
+
+
+@router.get("benchmarks", response=list[BenchmarkOut])
+@paginate(Pages)
+def benchmarks(request: HttpRequest, search: Search = "") -> QuerySet[Benchmark]:
+    """The benchmarks that this site lists."""
+    wanted = Q(task__icontains=search) | Q(dataset__icontains=search)
+    return listed_benchmarks().filter(wanted).select_related("variant_of")
+
+
+@router.get("benchmarks/{slug}", response=BenchmarkOut)
+def benchmark(request: HttpRequest, slug: str) -> Benchmark:
+    """One benchmark."""
+    return benchmark_by_slug(slug)
+
+
+@router.get("benchmarks/{slug}/results", response=list[ResultOut])
+@paginate(Pages)
+def benchmark_results(request: HttpRequest, slug: str, search: Search = "") -> QuerySet[Result]:
+    """The leaderboard: current results, best first."""
+    found = leaderboard(benchmark_by_slug(slug), request.user)
+    return found.filter(model_name__icontains=search).select_related("benchmark", "repository", "build")
+
+
+@router.get("benchmarks/{slug}/reported", response=list[ReportedOut])
+@paginate(Pages)
+def benchmark_reported(request: HttpRequest, slug: str, search: Search = "") -> QuerySet[ReportedResult]:
+    """What papers and catalogues report, best first."""
+    return reported_on(benchmark_by_slug(slug).slug).filter(model_name__icontains=search)
+
+
+@router.get("papers", response=list[PaperOut])
+@paginate(Pages)
+def papers(request: HttpRequest, search: Search = "") -> QuerySet[Paper]:
+    """Papers by title; `search` looks for words of the title or an arXiv id."""
+    return Paper.objects.filter(Q(title__icontains=search) | Q(arxiv_id=search))
+
+
+@router.get("papers/{slug}", response=PaperOut)
+def paper(request: HttpRequest, slug: str) -> Paper:
+    """One paper."""
+    return paper_by_slug(slug)
+
+
+@router.get("papers/{slug}/reported", response=list[ReportedOut])
+@paginate(Pages)
+def paper_reported(request: HttpRequest, slug: str) -> QuerySet[ReportedResult]:
+    """What the paper itself reports."""
+    return reported_by(paper_by_slug(slug)).select_related("paper")
+
+
+@router.get("papers/{slug}/results", response=list[ResultOut])
+@paginate(Pages)
+def paper_results(request: HttpRequest, slug: str) -> QuerySet[Result]:
+    """The current results of repositories that name the paper."""
+    return results_of_paper(paper_by_slug(slug), request.user)
+
+
+@router.get("repositories", response=list[RepositoryOut])
+@paginate(Pages)
+def repositories(request: HttpRequest, name: Search = "", owner: Search = "") -> QuerySet[Repository]:
+    """Repositories that the asker may see; `name` is one's `[host/]owner/name`, `owner` a user of this site."""
+    found = repositories_for(request.user)
+    if name:
+        identity = identity_of(name)
+        found = found.filter(
+            host__iexact=identity.host, owner_name__iexact=identity.owner_name, name__iexact=identity.name
+        )
+    return found.filter(owner__username__iexact=owner) if owner else found
+
+
+@router.get("repositories/{key}", response=RepositoryOut)
+def repository(request: HttpRequest, key: Key) -> Repository:
+    """One repository."""
+    return _repository(request, key)
+
+
+@router.get("repositories/{key}/results", response=list[ResultOut])
+@paginate(Pages)
+def repository_results(request: HttpRequest, key: Key) -> QuerySet[Result]:
+    """The repository's current results."""
+    return current_results(_repository(request, key))
+
+
+@router.get("repositories/{key}/builds", response=list[BuildOut])
+@paginate(Pages)
+def builds(request: HttpRequest, key: Key) -> QuerySet[Build]:
+    """The repository's builds, newest first."""
+    return builds_of(_repository(request, key))
+
+
+@router.get("repositories/{key}/builds/{number}", response=BuildOut)
+def build(request: HttpRequest, key: Key, number: Key) -> Build:
+    """One build."""
+    return build_of(_repository(request, key), number)
+
+
+@router.get("repositories/{key}/builds/{number}/results", response=list[ResultOut])
+@paginate(Pages)
+def build_results(request: HttpRequest, key: Key, number: Key) -> QuerySet[Result]:
+    """The results that came out of a build."""
+    found = results_for(request.user).filter(build=build_of(_repository(request, key), number))
+    return found.prefetch_related("figures")
+
+
+@router.post("repositories/{key}/builds/{number}/cancel", response=BuildOut, auth=TokenFor(Scope.MANAGE))
+def stop_build(request: HttpRequest, key: Key, number: Key) -> Build:
+    """The build, given up; only one that waits can be."""
+    found = build_of(_repository(request, key), number)
+    cancel_build(cast("User", request.user), found)
+    return found
+
+
+@router.get("results/{key}", response=WholeResultOut)
+def result(request: HttpRequest, key: Key) -> Result:
+    """One result with its record."""
+    return result_for(request.user, key)
+
+
+@router.post("submissions", response=SubmittedOut, auth=TokenFor(Scope.SUBMIT))
+def submit(
+    request: HttpRequest,
+    facts: Form[SubmissionIn],
+    records: File[UploadedFile],
+    predictions: File[list[UploadedFile]] = [],  # noqa: B006 - it is only read; None would be no list of files
+) -> dict[str, Any]:
+    """Results that were computed elsewhere come in: every record or none, all marked self-reported.
+
+    `records` is a JSON list; each of `predictions` is a file that a record names. A repository that the site does not
+    know yet becomes the submitter's.
+    """
+    if sum(file.size or 0 for file in [records, *predictions]) > MOST_BYTES_A_SUBMISSION:
+        raise Invalid(f"expected at most {MOST_BYTES_A_SUBMISSION} bytes, found more; submit in several steps")
+    if (records.size or 0) > MOST_BYTES_OF_RECORDS:
+        raise Invalid(f"expected at most {MOST_BYTES_OF_RECORDS} bytes of records, found more")
+    user = cast("User", request.user)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {file.name or "": _kept(file, Path(folder) / str(no)) for no, file in enumerate(predictions)}
+        submission = Submission(facts.commit, records.read(), files, facts.branch)
+        with transaction.atomic():  # a refused submission connects no repository
+            found = connect_repository(user, identity_of(facts.repository), is_public=facts.public)
+            made = submit_records(user, found, submission)
+    keys = list(made.results.order_by("pk").values_list("pk", flat=True))
+    return {"repository_id": found.pk, "build": made, "results": keys}
+
+
+def _kept(file: UploadedFile, path: Path) -> Path:
+    with path.open("wb") as target:
+        for chunk in file.chunks():
+            target.write(chunk)
+    return path
+
+
+def _repository(request: HttpRequest, key: int) -> Repository:
+    if found := repositories_for(request.user).filter(pk=key).first():
+        return found
+    raise NotFound(f"expected a repository that you may see, found none with number {key}")
+
+
+api.add_router("", router)

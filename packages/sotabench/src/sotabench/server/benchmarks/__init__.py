@@ -1,0 +1,1 @@
+"""Benchmarks, and the results that code reached on them."""

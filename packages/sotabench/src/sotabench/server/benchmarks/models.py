@@ -1,0 +1,148 @@
+"""Benchmarks, and the results that models reached on them. A result is never edited, only superseded."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from sotabench.server.builds.models import Build
+from sotabench.server.repositories.models import Repository
+
+
+class Tier(models.TextChoices):
+    """Who stands behind a figure."""
+
+    VERIFIED = "verified", "run and scored by this site"
+    DECLARED = "declared", "said by the repository's own process"
+    SELF_REPORTED = "self-reported", "submitted by the repository's owner"
+
+
+class Benchmark(models.Model):
+    """A task on a data set. A variant is the same task on a part of the set, or on another version of it."""
+
+    task = models.CharField(max_length=100)
+    dataset = models.CharField(max_length=200, help_text="as people call it")
+    slug = models.SlugField(max_length=250, unique=True)
+    dataset_version = models.CharField(max_length=100, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the images; empty: any")
+    size = models.PositiveIntegerField(null=True, help_text="images that have to be answered; empty: not known")
+    labels = models.FileField(max_length=200, blank=True, help_text="the right class of every image; never shown")
+    variant_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="variants")
+    why_variant = models.CharField(max_length=200, blank=True, help_text="why it cannot be compared with the whole")
+    is_listed = models.BooleanField(default=True, help_text="whether the front page and the search show it")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["task", "dataset", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("task", "dataset", condition=Q(variant_of=None), name="benchmark_once"),
+            models.UniqueConstraint("variant_of", "dataset", "fingerprint", name="variant_once"),
+            models.CheckConstraint(
+                condition=Q(variant_of=None, why_variant="") | (Q(variant_of__isnull=False) & ~Q(why_variant="")),
+                name="variant_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} on {self.dataset}"
+
+
+class Metric(models.Model):
+    """A number by which a benchmark's models are compared; the one at position 0 ranks."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="metrics")
+    name = models.CharField(max_length=100)
+    position = models.PositiveSmallIntegerField()
+    higher_is_better = models.BooleanField(default=True)
+    is_fraction = models.BooleanField(default=True, help_text="from 0 to 1, shown in percent")
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("benchmark", "name", name="metric_once"),
+            models.UniqueConstraint("benchmark", "position", name="metric_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Result(models.Model):
+    """What one model, at one commit of a repository, reached on one benchmark. Written once.
+
+    `record` is the record's JSON as it came. `superseded_by` is the later result of the same repository, benchmark and
+    model that took its place; a current result has none.
+    """
+
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="results")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="results")
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.PROTECT, related_name="results")
+    model_name = models.CharField(max_length=300)
+    model_key = models.CharField(max_length=300)
+    tier = models.CharField(max_length=20, choices=Tier, help_text="of the figures of the benchmark's metrics")
+    rank_value = models.FloatField(null=True, help_text="the benchmark's first metric, the higher the better")
+    samples = models.PositiveIntegerField(null=True)
+    arxiv_id = models.CharField(max_length=200, blank=True, help_text="as the record says")
+    pwc_id = models.CharField(max_length=200, blank=True, help_text="as the record says")
+    extra_training_data = models.BooleanField(null=True, help_text="as the record declares")
+    record = models.TextField()
+    record_sha256 = models.CharField(max_length=64)
+    predictions = models.FileField(max_length=200, blank=True)
+    predictions_sha256 = models.CharField(max_length=64, blank=True)
+    superseded_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="earlier")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("build", "record_sha256", name="record_once_a_build"),
+            models.CheckConstraint(condition=Q(tier__in=["verified", "self-reported"]), name="result_tier_is_known"),
+            models.CheckConstraint(
+                condition=Q(superseded_by=None) | ~Q(superseded_by=F("id")), name="result_not_superseded_by_itself"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["benchmark", "-rank_value", "id"],
+                name="leaderboard",
+                condition=Q(superseded_by=None, rank_value__isnull=False),
+            ),
+            models.Index(fields=["repository", "benchmark", "model_name"], name="results_of_a_model"),
+            models.Index(fields=["arxiv_id"], name="results_of_a_paper"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_name} on {self.benchmark}"
+
+
+class Figure(models.Model):
+    """One number of a result, with its own tier.
+
+    `condition` names what it was measured under, where that decides whether two can be compared: for a speed the
+    device, the precision and the batch size.
+    """
+
+    result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="figures")
+    name = models.CharField(max_length=100)
+    value = models.FloatField()
+    low = models.FloatField(null=True, help_text="95 % interval")
+    high = models.FloatField(null=True)
+    tier = models.CharField(max_length=20, choices=Tier)
+    condition = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("result", "name", name="figure_once"),
+            models.CheckConstraint(
+                condition=Q(low=None, high=None) | Q(low__isnull=False, high__isnull=False, low__lte=F("high")),
+                name="interval_has_two_ends_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(tier__in=["verified", "declared", "self-reported"]), name="figure_tier_is_known"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["name", "value"], name="figures_by_value")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"

@@ -1,0 +1,90 @@
+"""What can be asked about benchmarks and results."""
+
+from collections.abc import Sequence
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.errors import NotFound
+from sotabench.server.papers.models import Paper
+from sotabench.server.papers.queries import SHORTEST_CUT_SLUG
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.queries import Viewer, visible_to
+
+
+def listed_benchmarks() -> QuerySet[Benchmark]:
+    """The benchmarks of the front page, with their metrics."""
+    return Benchmark.objects.filter(is_listed=True).prefetch_related("metrics")
+
+
+def benchmark_by_slug(slug: str) -> Benchmark:
+    """The benchmark at an address, listed or not. Raises NotFound."""
+    found = Benchmark.objects.select_related("variant_of").prefetch_related("metrics").filter(slug=slug).first()
+    if found is None:
+        raise NotFound(f"expected a benchmark, found none at {slug[:200]!r}")
+    return found
+
+
+def results_for(viewer: Viewer) -> QuerySet[Result]:
+    """All results that the viewer may see, superseded ones too."""
+    return Result.objects.filter(visible_to(viewer, prefix="repository__")).select_related(
+        "repository", "build", "benchmark__variant_of"
+    )
+
+
+def result_for(viewer: Viewer, key: int) -> Result:
+    """One result; NotFound when there is none or the viewer may not see it."""
+    if result := results_for(viewer).prefetch_related("figures").filter(pk=key).first():
+        return result
+    raise NotFound(f"expected a result that you may see, found none with number {key}")
+
+
+def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
+    """The current, scored results on the benchmark that the viewer may see, best first."""
+    return (
+        Result.objects.filter(visible_to(viewer, prefix="repository__"))
+        .filter(benchmark=benchmark, superseded_by=None, rank_value__isnull=False)
+        .select_related("repository", "build")
+        .prefetch_related("figures")
+        .order_by("-rank_value", "id")
+    )
+
+
+def current_results(repository: Repository) -> QuerySet[Result]:
+    """The repository's results that nothing took the place of; whoever calls has checked that it may be seen."""
+    return (
+        repository.results.filter(superseded_by=None)
+        .select_related("benchmark__variant_of", "build", "repository")
+        .prefetch_related("figures", "benchmark__metrics")
+        .order_by("benchmark__task", "benchmark__dataset", "-rank_value", "id")
+    )
+
+
+def results_of_paper(paper: Paper, viewer: Viewer) -> QuerySet[Result]:
+    """The current results whose files name this paper."""
+    named = Q(arxiv_id=paper.arxiv_id) if paper.arxiv_id else Q(pk=None)
+    ids = {paper.pwc_id or paper.slug, paper.slug}
+    ids |= {paper.slug[:cut] for cut in range(SHORTEST_CUT_SLUG, len(paper.slug)) if paper.slug[cut] == "-"}
+    return results_for(viewer).filter(named | Q(pwc_id__in=ids), superseded_by=None).prefetch_related("figures")
+
+
+def global_ranks(results: Sequence[Result]) -> dict[int, int]:
+    """The place of each scored result among all current public ones on its benchmark, by its key; one query.
+
+    Equal figures share a place.
+    """
+    better = (
+        Result.objects.filter(
+            benchmark=OuterRef("benchmark"),
+            superseded_by=None,
+            rank_value__gt=OuterRef("rank_value"),
+            repository__is_public=True,
+        )
+        .order_by()
+        .values("benchmark")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    scored = Result.objects.filter(pk__in=[result.pk for result in results], rank_value__isnull=False)
+    return dict(scored.order_by().annotate(place=Coalesce(Subquery(better), 0) + 1).values_list("pk", "place"))

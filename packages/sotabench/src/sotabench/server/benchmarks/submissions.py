@@ -1,0 +1,177 @@
+"""Results that were computed elsewhere come in: every record of a submission or none, all marked self-reported."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from benchrecord import InvalidPredictions, InvalidRecord, printable, read_predictions, read_records, validate_record
+from sotabench.server.accounts.models import User
+from sotabench.server.benchmarks.figures import figures_of, rank_value
+from sotabench.server.benchmarks.models import Benchmark, Figure, Result, Tier
+from sotabench.server.benchmarks.services import benchmark_of
+from sotabench.server.builds.models import Build
+from sotabench.server.builds.services import create_build, move
+from sotabench.server.errors import Invalid
+from sotabench.server.papers.spelling import arxiv_id, model_key, pwc_id
+from sotabench.server.repositories.models import Repository
+
+MOST_RECORDS = 200
+UNNAMED = "unnamed model"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody sends for one commit: a JSON list of records, and the files that they name."""
+
+    commit: str
+    content: bytes
+    files: Mapping[str, Path] = field(default_factory=dict)
+    branch: str = ""
+
+
+def submit_records(user: User, repository: Repository, submission: Submission) -> Build:
+    """A finished build with a self-reported result for each record.
+
+    A result of the same model on the same benchmark that was current is superseded, unless it is verified. Raises
+    Forbidden, or Invalid, naming the record and the rule; then nothing was stored.
+    """
+    records = checked_records(submission.content)
+    _check_commits(records, submission.commit)
+    stored = _keep_files(records, submission.files)
+    with transaction.atomic():
+        build = create_build(
+            repository, user, commit=submission.commit, origin=Build.Origin.SUBMITTED, branch=submission.branch
+        )
+        results = [_add_result(build, record, stored) for record in records]
+        _supersede(results)
+        move(build, Build.Status.FINISHED)
+    return build
+
+
+def checked_records(content: bytes) -> list[dict[str, Any]]:
+    """The records in a JSON list that a stranger sent. Raises Invalid, naming the record and the rule."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.json"
+        path.write_bytes(content)
+        try:
+            records = read_records(path, max_records=MOST_RECORDS)
+        except InvalidRecord as error:
+            raise Invalid(str(error).replace(str(path), "the records")) from error
+    if not records:
+        raise Invalid("expected at least one record, found none")
+    for number, record in enumerate(records):
+        try:
+            validate_record(record)
+        except InvalidRecord as error:
+            raise Invalid(f"record {number}: {error}") from error
+    texts = [json.dumps(record, sort_keys=True) for record in records]
+    if len(set(texts)) < len(texts):
+        raise Invalid("expected every record once, found one twice")
+    return records
+
+
+def _check_commits(records: Sequence[Mapping[str, Any]], commit: str) -> None:
+    for number, record in enumerate(records):
+        environment = record.get("environment")
+        git = environment.get("git") if isinstance(environment, dict) else None
+        found = git.get("commit") if isinstance(git, dict) else None
+        if found is not None and found != commit:
+            raise Invalid(f"record {number}: expected one of commit {commit}, found one of {printable(str(found), 64)}")
+
+
+def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path]) -> dict[str, str]:
+    """Where each predictions file is kept, by its SHA-256; they are checked to be what the records say."""
+    naming = [record for record in records if record.get("predictions")]
+    named = {record["predictions"]["name"]: record for record in naming}
+    if len(named) < len(naming):
+        raise Invalid("expected every record to name a predictions file of its own, found one name twice")
+    if strange := sorted(files.keys() - named.keys()):
+        raise Invalid(f"expected files that a record names as its predictions, found {printable(strange[0], 100)!r}")
+    kept = {}
+    for name, path in files.items():
+        record = named[name]
+        sha256 = record["predictions"]["sha256"]
+        try:
+            predictions = read_predictions(path, sha256=sha256)
+        except InvalidPredictions as error:
+            raise Invalid(f"{name}: {str(error).replace(str(path), name)}") from error
+        if len(predictions) != record.get("samples"):
+            raise Invalid(f"{name}: expected {record.get('samples')} predictions, found {len(predictions)}")
+        kept[sha256] = keep_file(path, sha256)
+    return kept
+
+
+def keep_file(path: Path, sha256: str) -> str:
+    """The name under which the file is kept: its digest, so that equal files are kept once."""
+    name = f"predictions/{sha256[:2]}/{sha256}.npz"
+    if not default_storage.exists(name):
+        with path.open("rb") as file:
+            return default_storage.save(name, File(file))
+    return name
+
+
+def _add_result(build: Build, record: Mapping[str, Any], stored: Mapping[str, str]) -> Result:
+    benchmark = benchmark_of(record)
+    _check_metrics(record, benchmark)
+    text = json.dumps(record, ensure_ascii=False)
+    sha256 = (record.get("predictions") or {}).get("sha256", "")
+    figures = figures_of(record, benchmark, tier=Tier.SELF_REPORTED)
+    name = printable((record.get("model") or "").strip(), 290) or UNNAMED
+    declared = record.get("declared")
+    extra = declared.get("extra_training_data") if isinstance(declared, dict) else None
+    result = Result.objects.create(
+        build=build,
+        repository=build.repository,
+        benchmark=benchmark,
+        model_name=name,
+        model_key=model_key(name),
+        tier=Tier.SELF_REPORTED,
+        rank_value=rank_value(figures, benchmark),
+        samples=record.get("samples"),
+        arxiv_id=arxiv_id(record.get("arxiv_id") or ""),
+        pwc_id=pwc_id(record.get("pwc_id") or ""),
+        extra_training_data=extra if isinstance(extra, bool) else None,
+        record=text,
+        record_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        predictions=stored.get(sha256, ""),
+        predictions_sha256=sha256 if sha256 in stored else "",
+    )
+    for figure in figures:
+        figure.result = result
+    Figure.objects.bulk_create(figures)
+    return result
+
+
+def _check_metrics(record: Mapping[str, Any], benchmark: Benchmark) -> None:
+    names = [metric.name for metric in benchmark.metrics.all()]
+    known = f"{benchmark} ({', '.join(names)})"
+    if record["results"] and names and names[0] not in record["results"]:
+        raise Invalid(f"expected results as on {known}, found none named {names[0]}")
+    for name, value in (record.get("paper_results") or {}).items():
+        if name not in names:
+            raise Invalid(f"expected paper_results named as on {known}, found {printable(name, 100)!r}")
+        if "accuracy" in name.lower() and not 0 <= value <= 1:
+            raise Invalid(
+                f"expected paper_results[{name!r}] to be a fraction from 0 to 1, found {value}; is it percent?"
+            )
+
+
+def _supersede(results: Sequence[Result]) -> None:
+    new = [result.pk for result in results]
+    for result in results:
+        earlier = Result.objects.filter(
+            repository=result.repository,
+            benchmark=result.benchmark,
+            model_name=result.model_name,
+            superseded_by=None,
+            tier=Tier.SELF_REPORTED,
+        )
+        earlier.exclude(pk__in=new).update(superseded_by=result)

@@ -1,0 +1,1 @@
+"""What was made of one commit of a repository."""

@@ -1,0 +1,26 @@
+"""`sotabench benchmarks`: what the site compares on."""
+
+import argparse
+
+from django.core.management import call_command
+
+from sotabench.server.benchmarks.labels import set_labels
+from sotabench.server.benchmarks.models import Benchmark
+from sotabench.server.benchmarks.queries import benchmark_by_slug
+from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.errors import Invalid
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List them, or keep the labels of one."""
+    call_command("migrate", interactive=False, verbosity=0)
+    add_known_benchmarks()
+    if arguments.action == "list":
+        for benchmark in Benchmark.objects.all():
+            print(f"{benchmark.slug}\t{benchmark}\t{benchmark.size or ''}\t{'labels' if benchmark.labels else ''}")
+        return 0
+    if not arguments.slug or not arguments.file:
+        raise Invalid("expected `sotabench benchmarks labels SLUG FILE`, found less")
+    count = set_labels(benchmark_by_slug(arguments.slug), arguments.file.read_bytes())
+    print(f"{count} labels for {arguments.slug}")
+    return 0

@@ -1,0 +1,79 @@
+"""`sotabench serve`: from an empty folder to a site that answers."""
+
+import argparse
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.db import connections, transaction
+from django.urls import get_resolver
+from gunicorn.app.base import BaseApplication
+
+from sotabench.server.accounts.services import create_first_owner
+from sotabench.server.benchmarks.models import Benchmark
+from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.papers.importing import import_files, shipped_files
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make what is missing, then serve until stopped."""
+    prepare_site()
+    if password := create_first_owner(arguments.owner):
+        print(f"The site's owner is {arguments.owner}; the password, shown this once: {password}")
+    print(f"Serving {settings.SITE_NAME} at http://{arguments.host}:{arguments.port}/ (Ctrl-C stops)")
+    sys.stdout.flush()
+    connections.close_all()  # a connection must not be shared with the worker process
+    Server(arguments.host, arguments.port, arguments.threads).run()
+    return 0
+
+
+def prepare_site() -> None:
+    """Bring the database to this version, collect static files, and give a fresh site its benchmarks and papers."""
+    call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    if not Benchmark.objects.exists():
+        with transaction.atomic():
+            add_known_benchmarks()
+            import_files(shipped_files())
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with one process of several threads.
+
+    One process, because it is then the only writer of SQLite and its counters are all that there is to count; gunicorn,
+    because it is kept up, restarts a process that died and lets requests end before it stops.
+    """
+
+    def __init__(self, host: str, port: int, threads: int) -> None:
+        self._options: dict[str, Any] = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": 1,
+            "threads": max(1, threads),
+            "worker_class": "gthread",
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "proc_name": "sotabench",
+            "control_socket_disable": True,
+            "logconfig_dict": _logging(),
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings; no file and no environment variable changes them."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The site, its pages loaded, so that the first visitor does not wait for them."""
+        application = get_wsgi_application()
+        get_resolver().url_patterns  # noqa: B018 - reading them imports them
+        return application
+
+
+def _logging() -> dict[str, Any]:
+    """The site's own logging, gunicorn's lines among it; requests are logged by the site itself."""
+    own = {"gunicorn.error": {"propagate": True, "level": "INFO"}, "gunicorn.access": {"propagate": False}}
+    return {**settings.LOGGING, "loggers": {**settings.LOGGING["loggers"], **own}}

@@ -1,0 +1,102 @@
+"""What whoever runs the site can see: a health check, metrics for Prometheus, one line of JSON a request."""
+
+import hmac
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+
+from benchrecord import printable
+
+_LOG = logging.getLogger("sotabench.requests")
+_REQUESTS = Counter("sotabench_requests", "Requests answered", ["method", "view", "status"])
+_SECONDS = Histogram("sotabench_request_seconds", "Time to answer a request", ["view"])
+_QUIET = frozenset({"/healthz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, what was passed as `extra={"facts": {...}}`, traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+        return json.dumps(line, default=str)
+
+
+class ObserveRequests:
+    """Counts, times and logs every request; what a stranger wrote is made harmless for a terminal first."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on, then write down what came of it."""
+        started = time.perf_counter()
+        response = self._get_response(request)
+        seconds = time.perf_counter() - started
+        view = _view_of(request)
+        method = request.method if request.method in _METHODS else "other"
+        _REQUESTS.labels(method, view, response.status_code).inc()
+        _SECONDS.labels(view).observe(seconds)
+        if request.path not in _QUIET:
+            _LOG.info("request", extra={"facts": _facts(request, response, seconds)})
+        return response
+
+
+def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - a view
+    """200 while the database answers, else 503."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logging.getLogger("sotabench.health").exception("the database does not answer")
+        return JsonResponse({"status": "the database does not answer"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Metrics for Prometheus: for whoever has the token, or without one for this machine alone."""
+    if not _may_see_metrics(request):
+        return HttpResponse("set SOTABENCH_METRICS_TOKEN and send it as a bearer token\n", status=403)
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_see_metrics(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(sent.encode(), settings.METRICS_TOKEN.encode())
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return request.META.get("REMOTE_ADDR") in _LOOPBACK and not forwarded
+
+
+def _view_of(request: HttpRequest) -> str:
+    """The route's pattern, never the address itself: a stranger must not make new series."""
+    return request.resolver_match.route if request.resolver_match else "none"
+
+
+def _facts(request: HttpRequest, response: HttpResponseBase, seconds: float) -> dict[str, object]:
+    user = getattr(request, "user", None)
+    return {
+        "method": printable(request.method or "", 20),
+        "path": printable(request.path, 300),
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000, 1),
+        "user": user.pk if user is not None and user.is_authenticated else None,
+    }

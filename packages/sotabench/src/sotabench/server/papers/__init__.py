@@ -1,0 +1,1 @@
+"""Papers, and the results that papers and catalogues report."""

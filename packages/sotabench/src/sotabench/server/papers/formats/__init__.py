@@ -1,0 +1,1 @@
+"""Published tables, each format read into the same rows."""

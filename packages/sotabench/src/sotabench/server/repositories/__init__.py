@@ -1,0 +1,1 @@
+"""Git repositories, on any host."""

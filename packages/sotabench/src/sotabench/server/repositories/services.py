@@ -1,0 +1,73 @@
+"""What happens to repositories: they are connected, and their owner changes what may be changed."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from sotabench.server.accounts.models import User
+from sotabench.server.errors import Forbidden, Invalid
+from sotabench.server.repositories.models import Repository
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A repository's host, owner and name."""
+
+    host: str
+    owner_name: str
+    name: str
+
+
+def identity_of(text: str) -> Identity:
+    """The identity in `owner/name`, `host/owner/name` or `https://host/owner/name[.git]`.
+
+    Without a host it is the site's default one. Raises Invalid when it is none of these.
+    """
+    plain = text.strip().removeprefix("https://").removesuffix("/").removesuffix(".git")
+    parts = plain.split("/")
+    if len(parts) < 2 or not all(parts):
+        raise Invalid(f"expected a repository as owner/name or host/owner/name, found {text[:200]!r}")
+    if len(parts) == 2:
+        return Identity(settings.DEFAULT_GIT_HOST, parts[0], parts[1])
+    return Identity(parts[0].lower(), "/".join(parts[1:-1]), parts[-1])
+
+
+@transaction.atomic
+def connect_repository(user: User, identity: Identity, *, is_public: bool = True) -> Repository:
+    """The repository of this identity, made the user's own when nobody has it yet.
+
+    Raises Invalid for names that no host has, Forbidden when it is somebody else's.
+    """
+    fields = {"host": identity.host, "owner_name": identity.owner_name, "name": identity.name}
+    found = Repository.objects.filter(**{f"{field}__iexact": text for field, text in fields.items()}).first()
+    if found is None:
+        found = Repository(**fields, owner=user, is_public=is_public)
+        try:
+            found.full_clean()
+        except ValidationError as error:
+            raise Invalid("; ".join(error.messages)) from error
+        found.save()
+    check_may_change(user, found)
+    return found
+
+
+def check_may_change(user: User, repository: Repository) -> None:
+    """Raise Forbidden unless the user owns the repository here, or the site."""
+    if repository.owner_id != user.pk and not user.is_superuser:
+        raise Forbidden(f"expected the owner of {repository} on this site; ask its owner, or the owner of the site")
+
+
+def set_build_enabled(user: User, repository: Repository, *, enabled: bool) -> None:
+    """Turn building at every push on or off. Raises Forbidden."""
+    check_may_change(user, repository)
+    repository.build_enabled = enabled
+    repository.save(update_fields=["build_enabled"])
+
+
+def set_public(user: User, repository: Repository, *, is_public: bool) -> None:
+    """Show the repository and its results to everybody, or to its owner alone. Raises Forbidden."""
+    check_may_change(user, repository)
+    repository.is_public = is_public
+    repository.save(update_fields=["is_public"])

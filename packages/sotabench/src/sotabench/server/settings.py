@@ -1,0 +1,244 @@
+"""The site's settings. This file alone reads the environment.
+
+| variable | meaning | default |
+|---|---|---|
+| `SOTABENCH_DATA` | folder of the database, uploaded files and the secret key | `./sotabench-data` |
+| `DATABASE_URL` | `postgresql://user:password@host:port/name`; else SQLite in the data folder | |
+| `SOTABENCH_SECRET_KEY` | key that signs sessions; else the file `secret-key` of the data folder | |
+| `SOTABENCH_HOSTS` | names, with commas between, that the site is asked for; loopback names always work | |
+| `SOTABENCH_HTTPS` | `true`: cookies and redirects for HTTPS only, HSTS | `false` |
+| `SOTABENCH_BEHIND_PROXY` | `true`: believe `X-Forwarded-Proto` and `X-Forwarded-For` of the proxy in front | `false` |
+| `SOTABENCH_MEMBERS_ONLY` | `true`: who is not signed in sees nothing | `false` |
+| `SOTABENCH_SIGNUP` | `true`: anybody may make an account | `true`, `false` with members only |
+| `SOTABENCH_NAME` | what the site is called on its pages | `sotabench` |
+| `SOTABENCH_HELP_URL` | where people ask for help (a forum, a discussion page): shown on every page | |
+| `SOTABENCH_DEFAULT_HOST` | git host of a repository that is named without one | `github.com` |
+| `SOTABENCH_METRICS_TOKEN` | `/metrics` wants it as bearer token; without it only this machine may ask | |
+| `SOTABENCH_LOG` | `json` or `text` | `json` |
+| `SOTABENCH_GITHUB_ID`, `SOTABENCH_GITHUB_SECRET` | OAuth application for signing in with GitHub | |
+| `SOTABENCH_OIDC_URL`, `SOTABENCH_OIDC_ID`, `SOTABENCH_OIDC_SECRET` | OpenID Connect provider | |
+| `SOTABENCH_OIDC_NAME` | its name on the sign-in page | `Single sign-on` |
+| `SOTABENCH_EMAIL_HOST`, `SOTABENCH_EMAIL_FROM` | SMTP server for mail; without one, mail goes to the log | |
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from sotabench.errors import Misconfigured
+from sotabench.server.database_url import database_settings
+
+
+def _flag(name: str, *, default: bool = False) -> bool:
+    text = os.environ.get(name, "").lower()
+    if text not in {"", "true", "false"}:
+        raise Misconfigured(f"expected {name} to be true or false, found {text!r}; set it to one of the two")
+    return text == "true" if text else default
+
+
+def _url(name: str) -> str:
+    text = os.environ.get(name, "")
+    if text and urlsplit(text).scheme not in {"http", "https"}:
+        raise Misconfigured(f"expected {name} to be an http or https address, found {text!r}")
+    return text
+
+
+def _secret_key(folder: Path) -> str:
+    if key := os.environ.get("SOTABENCH_SECRET_KEY"):
+        return key
+    file = folder / "secret-key"
+    return file.read_text(encoding="ascii").strip() if file.exists() else ""
+
+
+# The site.
+
+DATA = Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data").resolve()
+SITE_NAME = os.environ.get("SOTABENCH_NAME") or "sotabench"
+HELP_URL = _url("SOTABENCH_HELP_URL")
+MEMBERS_ONLY = _flag("SOTABENCH_MEMBERS_ONLY")
+SIGNUP_OPEN = _flag("SOTABENCH_SIGNUP", default=not MEMBERS_ONLY)
+DEFAULT_GIT_HOST = os.environ.get("SOTABENCH_DEFAULT_HOST") or "github.com"
+METRICS_TOKEN = os.environ.get("SOTABENCH_METRICS_TOKEN", "")
+
+# Django.
+
+DEBUG = False
+SECRET_KEY = _secret_key(DATA)
+ROOT_URLCONF = "sotabench.server.urls"
+WSGI_APPLICATION = "sotabench.server.wsgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "sotabench.server.accounts",
+    "sotabench.server.repositories",
+    "sotabench.server.datasets",
+    "sotabench.server.builds",
+    "sotabench.server.papers",
+    "sotabench.server.benchmarks",
+    "sotabench.server.api",
+    "sotabench.server.web",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
+    "csp",
+    "ninja",
+]
+
+MIDDLEWARE = [
+    "sotabench.server.observing.ObserveRequests",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "sotabench.server.accounts.middleware.TokenAuthentication",
+    "sotabench.server.accounts.middleware.MembersOnly",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "sotabench.server.web.context.site",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database_settings(os.environ.get("DATABASE_URL", ""), DATA)}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+MEDIA_ROOT = DATA / "files"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 3600
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20
+
+# Who is asked for, and how.
+
+HTTPS = _flag("SOTABENCH_HTTPS")
+BEHIND_PROXY = _flag("SOTABENCH_BEHIND_PROXY")
+_hosts = [name.strip() for name in os.environ.get("SOTABENCH_HOSTS", "").split(",") if name.strip()]
+ALLOWED_HOSTS = [*_hosts, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [f"{'https' if HTTPS else 'http'}://{name}" for name in _hosts]
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    },
+}
+
+# Accounts.
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "sotabench.server.accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "sotabench.server.accounts.adapter.SocialAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USERNAME_VALIDATORS = "sotabench.server.accounts.models.USERNAME_VALIDATORS"
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "signup": "20/h/ip"}
+API_REQUESTS_A_MINUTE = {"token": 1200, "address": 240}
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if _github := os.environ.get("SOTABENCH_GITHUB_ID"):
+    SOCIALACCOUNT_PROVIDERS["github"] = {
+        "APPS": [{"client_id": _github, "secret": os.environ.get("SOTABENCH_GITHUB_SECRET", "")}],
+    }
+if _oidc := os.environ.get("SOTABENCH_OIDC_ID"):
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": os.environ.get("SOTABENCH_OIDC_NAME") or "Single sign-on",
+                "client_id": _oidc,
+                "secret": os.environ.get("SOTABENCH_OIDC_SECRET", ""),
+                "settings": {"server_url": _url("SOTABENCH_OIDC_URL")},
+            },
+        ],
+    }
+
+# Mail and logs.
+
+EMAIL_HOST = os.environ.get("SOTABENCH_EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("SOTABENCH_EMAIL_FROM") or "sotabench@localhost"
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {"()": "sotabench.server.observing.JsonFormatter"},
+        "text": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "text" if os.environ.get("SOTABENCH_LOG") == "text" else "json",
+        },
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"propagate": True}},
+}

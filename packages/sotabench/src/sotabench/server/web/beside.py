@@ -1,0 +1,119 @@
+"""Rows of a page: a result's figures, each with its interval, its tier and the published one beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
+from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
+from sotabench.server.benchmarks.models import Figure, Metric, Result
+from sotabench.server.benchmarks.queries import global_ranks
+from sotabench.server.benchmarks.verdicts import Comparison
+from sotabench.server.web.formats import amount, percent, published_percent
+
+_FULL_DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one result; `figure` is None where it was not measured."""
+
+    metric: Metric
+    figure: Figure | None
+    text: str
+    interval: str
+    comparison: Comparison | None
+    published: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result on a page."""
+
+    result: Result
+    rank: int | None
+    cells: tuple[Cell, ...]
+    side: PaperSide
+    declared: dict[str, Figure]
+    letters: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> Figure | None:
+        """How many numbers the model holds, as declared."""
+        return self.declared.get(PARAMETERS)
+
+    @property
+    def macs(self) -> Figure | None:
+        """Multiplications for one image, as declared."""
+        return self.declared.get(MACS)
+
+    @property
+    def speed(self) -> Figure | None:
+        """Images a second, as declared; only comparable under the same condition."""
+        return self.declared.get(SPEED)
+
+    @property
+    def compared(self) -> Cell | None:
+        """The first metric that something published stands beside."""
+        return next((cell for cell in self.cells if cell.comparison), None)
+
+    @property
+    def beside(self) -> str:
+        """Whose figures stand beside: the key of a tier, or nothing."""
+        if self.side.match is Match.MATCHED:
+            return "paper"
+        return "author" if self.side.by_author else ""
+
+
+def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
+    """A row for each result, with the letters of its ties; a fixed number of queries, however many results."""
+    sides, ranks = beside_papers(results), global_ranks(results)
+    rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
+    return [replace(row, letters=(letters or {}).get(row.result.pk, ())) for row in rows]
+
+
+def show(value: float, metric: Metric, samples: int | None = None) -> str:
+    """The metric's value as people read it."""
+    return percent(value, samples) if metric.is_fraction else amount(value)
+
+
+def interval_text(figure: Figure, metric: Metric, samples: int | None) -> str:
+    """`78.95 to 79.67 %`, or nothing where no interval is known."""
+    if figure.low is None or figure.high is None:
+        return ""
+    low, high = (show(end, metric, samples) for end in (figure.low, figure.high))
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def _row(result: Result, side: PaperSide, rank: int | None) -> Row:
+    figures = {figure.name: figure for figure in result.figures.all()}
+    metrics = list(result.benchmark.metrics.all())
+    beside = {comparison.metric: comparison for comparison in side.comparisons}
+    names = {metric.name for metric in metrics}
+    return Row(
+        result=result,
+        rank=rank,
+        cells=tuple(_cell(metric, figures.get(metric.name), beside.get(metric.name), result) for metric in metrics),
+        side=side,
+        declared={name: figure for name, figure in figures.items() if name not in names},
+    )
+
+
+def _cell(metric: Metric, figure: Figure | None, comparison: Comparison | None, result: Result) -> Cell:
+    return Cell(
+        metric=metric,
+        figure=figure,
+        text="" if figure is None else show(figure.value, metric, result.samples),
+        interval="" if figure is None else interval_text(figure, metric, result.samples),
+        comparison=comparison,
+        published="" if comparison is None else _published(comparison, metric),
+    )
+
+
+def _published(comparison: Comparison, metric: Metric) -> str:
+    """With the digits that were published; fractions are published as such or in percent."""
+    text = comparison.published_text
+    if not metric.is_fraction:
+        return text
+    digits = len(text.partition(".")[2]) if text.replace(".", "", 1).isdigit() else _FULL_DIGITS
+    is_percent = comparison.published > 0 and text != repr(comparison.published)
+    return published_percent(comparison.published, 10.0 ** -(digits + 2 if is_percent else digits))

@@ -1,0 +1,221 @@
+"""A leaderboard as an address asks for it: search, filters, order, columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
+from sotabench.server.benchmarks.models import Figure, Metric, Result, Tier
+from sotabench.server.papers.models import ReportedFigure, ReportedResult
+from sotabench.server.web.pages import Chosen
+
+COLUMNS = {
+    "paper": "Paper",
+    "tier": "Tier",
+    "parameters": "Parameters",
+    "macs": "MACs",
+    "speed": "Speed",
+    "extra": "Extra data",
+    "code": "Code",
+    "date": "Date",
+}
+DEFAULT_COLUMNS = ("paper", "tier", "parameters", "code")
+_DECLARED = {"parameters": PARAMETERS, "macs": MACS, "speed": SPEED}
+_TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
+_WORDS = frozenset({"model", "paper", "tier", "extra", "code", "date", "source"})
+_YES_NO = {"yes": True, "no": False}
+
+
+def _key(metric: Metric) -> str:
+    """How an address names the metric; the first is what ranks."""
+    return f"m{metric.position}" if metric.position else "rank"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's head: its name, and the link that orders by it, unless nothing can be ordered by it."""
+
+    key: str
+    name: str
+    link: str = ""
+    order: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the column holds numbers, which stand to the right."""
+        return self.key not in _WORDS
+
+
+@dataclass(frozen=True)
+class Board:
+    """What an address asks of a leaderboard."""
+
+    chosen: Chosen
+    metrics: Sequence[Metric]
+
+    @property
+    def text(self) -> str:
+        """What is searched for in names."""
+        return self.chosen.text("q")
+
+    @property
+    def tier(self) -> str:
+        """The only tier to show, or nothing."""
+        return self.chosen.one_of("tier", _TIERS)
+
+    @property
+    def extra(self) -> str:
+        """`yes` or `no`: whether training with extra data is declared; or nothing."""
+        return self.chosen.one_of("extra", ("", *_YES_NO))
+
+    @property
+    def condition(self) -> str:
+        """Device, precision and batch size under which a speed was measured: only then speeds are comparable."""
+        return self.chosen.text("condition", 300)
+
+    @property
+    def sort(self) -> str:
+        """By what it is ordered; `rank` at first."""
+        known = ["rank", "model", "date", "parameters", "macs", *map(_key, self.metrics)]
+        return self.chosen.one_of("sort", [*known, "speed"] if self.condition else known)
+
+    @property
+    def up(self) -> bool:
+        """Whether the smallest comes first."""
+        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the whole leaderboard from its top, in the order of the ranks."""
+        page = self.chosen.query.get("page", "1")
+        return self.sort == "rank" and not (self.up or self._filters()) and page == "1"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns beside model and metrics."""
+        wanted = self.chosen.query.getlist("c")
+        shown = tuple(key for key in COLUMNS if key in wanted) if wanted else DEFAULT_COLUMNS
+        return (*shown, "speed") if self.condition and "speed" not in shown else shown
+
+    def headings(self) -> list[Heading]:
+        """The heads of the chosen columns, in the order of `COLUMNS`."""
+        still = {"code", "paper", "tier", "extra"} | (set() if self.condition else {"speed"})
+        return [
+            Heading(key, name) if key in still else self.heading(key, name)
+            for key, name in COLUMNS.items()
+            if key in self.columns
+        ]
+
+    @property
+    def model_heading(self) -> Heading:
+        """The head of the models' names."""
+        return self.heading("model", "Model")
+
+    def metric_headings(self) -> list[Heading]:
+        """The heads of the metrics."""
+        return [self.heading(_key(metric), metric.name) for metric in self.metrics]
+
+    def heading(self, key: str, name: str) -> Heading:
+        """A head whose link orders by this column, or turns the order round."""
+        is_now = self.sort == key
+        up = not self.up if is_now else key == "model"
+        order = ("ascending" if self.up else "descending") if is_now else ""
+        return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
+
+    def of(self, results: QuerySet[Result]) -> QuerySet[Result]:
+        """The results that are asked for, in the order that is asked for."""
+        found = results.filter(self._filters())
+        if self.sort == "rank":
+            return found.order_by("rank_value" if self.up else "-rank_value", "id")
+        if self.sort in {"model", "date"}:
+            field = F("model_name") if self.sort == "model" else F("created_at")
+        else:
+            found, field = found.annotate(sorted_by=self._figure(self._sorted_name())), F("sorted_by")
+        return found.order_by(field.asc(nulls_last=True) if self.up else field.desc(nulls_last=True), "id")
+
+    def _filters(self) -> Q:
+        wanted = Q()
+        if self.text:
+            in_name, in_repository = Q(model_name__icontains=self.text), Q(repository__name__icontains=self.text)
+            wanted &= in_name | in_repository | Q(repository__owner_name__icontains=self.text)
+        if self.tier:
+            wanted &= Q(tier=self.tier)
+        if self.extra:
+            wanted &= Q(extra_training_data=_YES_NO[self.extra])
+        if self.condition:
+            same = Figure.objects.filter(name=SPEED, condition=self.condition).values("result")
+            wanted &= Q(pk__in=same)
+        return wanted
+
+    def _sorted_name(self) -> str:
+        names = {_key(metric): metric.name for metric in self.metrics}
+        return names.get(self.sort) or _DECLARED[self.sort]
+
+    @staticmethod
+    def _figure(name: str) -> Subquery:
+        return Subquery(Figure.objects.filter(result=OuterRef("pk"), name=name).values("value")[:1])
+
+
+@dataclass(frozen=True)
+class PaperBoard:
+    """What an address asks of the list of published figures."""
+
+    chosen: Chosen
+    metrics: Sequence[Metric]
+
+    @property
+    def text(self) -> str:
+        """What is searched for in the names of models and papers."""
+        return self.chosen.text("q")
+
+    @property
+    def reporter(self) -> str:
+        """Only what papers say, or only what catalogues say; or nothing."""
+        return self.chosen.one_of("reporter", ("", *ReportedResult.Reporter.values))
+
+    @property
+    def sort(self) -> str:
+        """By what it is ordered."""
+        return self.chosen.one_of("sort", ["rank", "model", "year", "parameters", *self._by_metric()])
+
+    @property
+    def up(self) -> bool:
+        """Whether the smallest comes first."""
+        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
+
+    def heading(self, key: str, name: str) -> Heading:
+        """A head whose link orders by this column, or turns the order round."""
+        is_now = self.sort == key
+        up = not self.up if is_now else key == "model"
+        order = ("ascending" if self.up else "descending") if is_now else ""
+        return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
+
+    def headings(self) -> list[Heading]:
+        """All heads, in order."""
+        metrics = [self.heading(_key(metric), metric.name) for metric in self.metrics]
+        facts = [self.heading("parameters", "Parameters"), Heading("size", "Image size"), Heading("source", "Source")]
+        return [
+            self.heading("model", "Model"),
+            *metrics,
+            *facts,
+            Heading("paper", "Paper"),
+            self.heading("year", "Year"),
+        ]
+
+    def of(self, rows: QuerySet[ReportedResult]) -> QuerySet[ReportedResult]:
+        """The rows that are asked for, in the order that is asked for."""
+        if self.text:
+            rows = rows.filter(Q(model_name__icontains=self.text) | Q(paper__title__icontains=self.text))
+        if self.reporter:
+            rows = rows.filter(reporter=self.reporter)
+        fields = {"rank": "rank_value", "model": "model_name", "year": "paper__year", "parameters": "parameters"}
+        if self.sort in fields:
+            field = F(fields[self.sort])
+        else:
+            figures = ReportedFigure.objects.filter(result=OuterRef("pk"), metric=self._by_metric()[self.sort])
+            rows, field = rows.annotate(sorted_by=Subquery(figures.values("value")[:1])), F("sorted_by")
+        return rows.order_by(field.asc(nulls_last=True) if self.up else field.desc(nulls_last=True), "id")
+
+    def _by_metric(self) -> dict[str, str]:
+        return {_key(metric): metric.name for metric in self.metrics}

@@ -1,0 +1,1 @@
+"""What the templates know besides Django's own."""

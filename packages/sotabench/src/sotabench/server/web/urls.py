@@ -1,0 +1,23 @@
+"""Addresses of the pages."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from sotabench.server.web.views import benchmarks, front, papers, repositories, results, settings
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", front.front, name="front"),
+    path("robots.txt", front.robots, name="robots"),
+    path("benchmarks", front.benchmarks, name="benchmarks"),
+    path("benchmarks/<slug:slug>", benchmarks.benchmark, name="benchmark"),
+    path("paper/<slug:slug>", papers.paper, name="paper"),
+    path("user/<str:username>", repositories.user, name="user"),
+    path("user/<str:username>/repos/<path:identity>", repositories.repository, name="repository"),
+    path("builds/<path:identity>/<int:number>", repositories.build, name="build"),
+    path("results/<int:key>", results.result, name="result"),
+    path("results/<int:key>/record.json", results.record, name="record"),
+    path("results/<int:key>/compare", results.compare, name="compare"),
+    path("settings/tokens", settings.tokens, name="tokens"),
+    path("settings/tokens/<int:key>/revoke", settings.revoke, name="revoke-token"),
+    path("settings/repositories", settings.connect, name="connect"),
+    path("settings/repositories/<path:identity>/visibility", settings.visibility, name="visibility"),
+]

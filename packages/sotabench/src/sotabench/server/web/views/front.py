@@ -1,0 +1,56 @@
+"""The front page, the list of benchmarks, robots.txt."""
+
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.benchmarks.queries import listed_benchmarks, results_for
+from sotabench.server.papers.models import ReportedResult
+from sotabench.server.repositories.queries import Viewer, visible_to
+from sotabench.server.web.beside import rows_of
+from sotabench.server.web.pages import Chosen, page_of
+from sotabench.server.web.views.answers import page
+
+_ON_FRONT = 9
+_NEWEST = 10
+
+
+@page
+def front(request: HttpRequest) -> HttpResponse:
+    """What this is, the benchmarks with most results, the newest results."""
+    most_results = (F("result_count").desc(), F("reported_count").desc())
+    benchmarks = counted_benchmarks(request.user).order_by(*most_results, "task", "dataset")
+    newest = results_for(request.user).filter(superseded_by=None).select_related("repository__owner")
+    newest = newest.prefetch_related("figures", "benchmark__metrics").order_by("-id")
+    facts = {"benchmarks": benchmarks[:_ON_FRONT], "rows": rows_of(list(newest[:_NEWEST]))}
+    return render(request, "web/front.html", facts)
+
+
+@page
+def benchmarks(request: HttpRequest) -> HttpResponse:
+    """All listed benchmarks, searched by name."""
+    chosen = Chosen(request.GET)
+    text = chosen.text("q")
+    found = counted_benchmarks(request.user).order_by("task", "dataset", "id")
+    if text:
+        found = found.filter(Q(task__icontains=text) | Q(dataset__icontains=text))
+    return render(request, "web/benchmarks.html", {"text": text, "list": page_of(found, chosen)})
+
+
+@page
+def robots(request: HttpRequest) -> HttpResponse:
+    """What programs that read everything should leave alone."""
+    return render(request, "web/robots.txt", content_type="text/plain")
+
+
+def counted_benchmarks(viewer: Viewer) -> QuerySet[Benchmark]:
+    """The listed benchmarks, with how many results the viewer may see and how many are published elsewhere."""
+    seen = Result.objects.filter(visible_to(viewer, prefix="repository__"), benchmark=OuterRef("pk"))
+    seen = seen.filter(superseded_by=None, rank_value__isnull=False).order_by()
+    reported = ReportedResult.objects.filter(benchmark=OuterRef("slug")).order_by()
+    return listed_benchmarks().annotate(
+        result_count=Coalesce(Subquery(seen.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
+        reported_count=Coalesce(Subquery(reported.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
+    )

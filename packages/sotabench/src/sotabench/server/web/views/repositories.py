@@ -1,0 +1,70 @@
+"""Pages of users, repositories and builds."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from sotabench.server.accounts.models import User
+from sotabench.server.benchmarks.queries import current_results, results_for
+from sotabench.server.builds.queries import build_of, builds_of
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.queries import repositories_for, repository_for
+from sotabench.server.repositories.services import identity_of
+from sotabench.server.web.addresses import identity_path, repository_url
+from sotabench.server.web.beside import rows_of
+from sotabench.server.web.formats import plain
+from sotabench.server.web.pages import Chosen, page_of
+from sotabench.server.web.views.answers import page
+
+_BUILDS = 20
+
+
+@page
+def user(request: HttpRequest, username: str) -> HttpResponse:
+    """Who it is, and the repositories that the visitor may see."""
+    found = get_object_or_404(User, username__iexact=username, is_active=True)
+    current = Count("results", filter=Q(results__superseded_by=None))
+    owned = repositories_for(request.user).filter(owner=found).annotate(result_count=current)
+    facts = {"person": found, "list": page_of(owned.order_by("host", "owner_name", "name"), Chosen(request.GET))}
+    return render(request, "web/user.html", facts)
+
+
+@page
+def repository(request: HttpRequest, username: str, identity: str) -> HttpResponse:
+    """The latest results, each beside its paper, and the builds."""
+    found = repository_for(request.user, identity_of(identity))
+    if (username, identity) != (found.owner.username, identity_path(found)):
+        return redirect(repository_url(found))
+    links = page_of(current_results(found), Chosen(request.GET))
+    results = list(links.page.object_list)
+    for result in results:
+        result.repository = found
+    builds = list(builds_of(found)[:_BUILDS])
+    for build in builds:
+        build.repository = found
+    facts = {"repository": found, "list": links, "rows": rows_of(results), "builds": builds}
+    facts["badge"] = _badge(request, found) if found.is_public and found.host == settings.DEFAULT_GIT_HOST else ""
+    return render(request, "web/repository.html", facts)
+
+
+@page
+def build(request: HttpRequest, identity: str, number: int) -> HttpResponse:
+    """Where the build stands, and the results that it brought."""
+    repository_found = repository_for(request.user, identity_of(identity))
+    found = build_of(repository_found, number)
+    found.repository = repository_found
+    results = results_for(request.user).filter(build=found).select_related("repository__owner")
+    results = results.prefetch_related("figures", "benchmark__metrics").order_by("benchmark", "-rank_value", "id")
+    links = page_of(results, Chosen(request.GET))
+    facts = {"build": found, "list": links, "rows": rows_of(list(links.page.object_list))}
+    return render(request, "web/build.html", facts)
+
+
+def _badge(request: HttpRequest, found: Repository) -> str:
+    """Markdown for a README: the badge, which leads to the repository's page."""
+    data = request.build_absolute_uri(f"/api/v0/badge/gh/{identity_path(found)}")
+    page_address = request.build_absolute_uri(repository_url(found))
+    return f"[![{plain(found)}](https://img.shields.io/endpoint?{urlencode({'url': data})})]({page_address})"

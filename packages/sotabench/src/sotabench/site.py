@@ -1,0 +1,96 @@
+"""`sotabench`: what whoever runs a site types."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sotabench import __version__
+from sotabench.errors import SotabenchError
+from sotabench.server.folder import prepare_folder
+
+INSTALL = 'the server is not installed: pip install "sotabench[server]"'
+_EXAMPLES = """
+examples:
+  sotabench serve                          a site at http://127.0.0.1:8000, everything in ./sotabench-data
+  sotabench serve --host 0.0.0.0 --data /srv/sotabench
+  sotabench backup /backups/today.tar.gz   while the site runs; `sotabench restore` reads it into an empty folder
+  sotabench papers import evaluation-tables.json.gz README.md
+  sotabench manage changepassword owner    any of Django's own commands
+
+Settings are environment variables (DATABASE_URL, SOTABENCH_HOSTS, SOTABENCH_HTTPS, SOTABENCH_MEMBERS_ONLY, ...): the
+table is at the top of sotabench/server/settings.py, and `sotabench settings` prints it. Users of a site type `sb`.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code, 0 when all went well."""
+    parsed = build_parser().parse_args(arguments)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "sotabench.server.settings"
+    try:
+        if parsed.data:
+            os.environ["SOTABENCH_DATA"] = str(parsed.data)
+        prepare_folder(Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data"))
+        importlib.import_module("django").setup()
+        return int(importlib.import_module(f"sotabench.server.commands.{parsed.command}").run(parsed))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "sotabench":
+            raise
+        return _fail(f"{INSTALL} (found no {error.name})")
+    except (SotabenchError, OSError) as error:
+        return _fail(str(error))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="sotabench",
+        description="Run a site that shows what code reaches beside what its paper reports.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sotabench {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen at (default: %(default)s)")
+    serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
+    serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
+    backup = _add(commands, "backup", "write database, files and secret key to one archive; the site may run meanwhile")
+    backup.add_argument("file", type=Path, help="where to, for example backup.tar.gz")
+    restore = _add(commands, "restore", "read an archive of `backup` into an empty site")
+    restore.add_argument("file", type=Path, help="the archive")
+    papers = _add(commands, "papers", "bring in published results")
+    papers.add_argument("action", choices=["import"], help="bring in files: good rows go in, bad ones are named")
+    papers.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="our CSV tables, evaluation-tables.json[.gz], model cards, YAML with model-index; none: the shipped ones",
+    )
+    benchmarks = _add(commands, "benchmarks", "list the benchmarks, or give one the right class of every image")
+    benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
+    benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
+    benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
+    _add(commands, "settings", "print the table of settings")
+    manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
+    manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, what: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=what, description=what)
+    parser.add_argument(
+        "--data", type=Path, help="the site's folder (default: SOTABENCH_DATA, else ./sotabench-data)", metavar="FOLDER"
+    )
+    return parser
+
+
+def _fail(message: str) -> int:
+    print(f"sotabench: {message}", file=sys.stderr)  # noqa: T201 - a command line's answer
+    return 1

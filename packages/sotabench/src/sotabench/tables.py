@@ -1,0 +1,36 @@
+"""Rows for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchrecord import printable
+
+_WIDEST = 60
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """The rows under a heading, columns apart by two spaces; a stranger's text cannot move the cursor."""
+    if not rows:
+        return "none"
+    cells = [[column.replace("_", " ") for column in columns]]
+    cells += [[_shown(row.get(column)) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+
+
+def facts(row: Mapping[str, Any]) -> str:
+    """One thing, a line a fact."""
+    width = max(map(len, row), default=0)
+    return "\n".join(f"{name.replace('_', ' ').ljust(width)}  {_shown(value)}".rstrip() for name, value in row.items())
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(_shown(item["name"] if isinstance(item, dict) else item) for item in value)
+        case _:
+            return printable(str(value), _WIDEST)

@@ -1,0 +1,190 @@
+import json
+import subprocess
+
+import pytest
+
+from sotabench.cli import main
+from sotabench.server.accounts.models import ApiToken
+from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.builds.models import Build
+from sotabench.server.builds.services import create_build
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+RECORD = {
+    "format": 1,
+    "task": "Image Classification",
+    "dataset_name": "ImageNet",
+    "samples": 50_000,
+    "model": "ResNet-50",
+    "results": {"Top 1 Accuracy": 0.76, "Top 5 Accuracy": 0.93},
+}
+WRITES = (
+    "import json, os; assert os.environ.get('SOTABENCH_CHECK') in (None, 'full', 'params'); "
+    f"open(os.environ['SOTABENCH_STORE_FILENAME'], 'w').write(json.dumps([{RECORD!r}]))"
+)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository on a git host, checked out, whose `sotabench.py` writes one record."""
+    folder = tmp_path / "vision"
+    folder.mkdir()
+    (folder / "sotabench.py").write_text(WRITES)
+    (folder / "requirements.txt").touch()
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    commands = (
+        ["init", "--quiet", "--initial-branch", "trunk"],
+        ["remote", "add", "origin", "git@github.com:ada/vision.git"],
+        ["add", "."],
+        [*who, "commit", "--quiet", "-m", "Begin"],
+    )
+    for command in commands:
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def head(folder):
+    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def test_login_keeps_a_token_that_only_its_owner_can_read(sb, home, ada, environment):
+    done = sb("login", input="ada\ncorrect horse battery\n", start_new_session=True)
+    assert done.returncode == 0, done.stderr
+    file = home / ".sotabench" / "sotabenchapi.ini"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert ApiToken.objects.get().prefix in file.read_text()
+    without_url = {name: value for name, value in environment.items() if name != "SOTABENCH_URL"}
+    assert sb("repo", "list", env=without_url).returncode == 0
+
+
+def test_wrong_password_is_one_line_and_no_file(sb, home, ada):
+    done = sb("login", "--username", "ada", "--password", "wrong")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (home / ".sotabench").exists()
+
+
+def test_site_that_is_not_there_is_one_line(sb, environment):
+    done = sb("repo", "list", env=environment | {"SOTABENCH_URL": "http://127.0.0.1:9"})
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_without_a_site_it_says_how_to_name_one(sb, environment):
+    done = sb("repo", "list", env=environment | {"SOTABENCH_URL": ""})
+    assert "SOTABENCH_URL" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["-p"]])
+def test_check_passes_where_the_site_would_take_the_records(sb, checkout, mode):
+    done = sb("check", *mode, cwd=checkout)
+    assert (done.returncode, done.stderr) == (0, "no errors found\n")
+    assert not Result.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise SystemExit(3)", "exit code 3"),
+        (WRITES.replace("0.76", "76.0"), "Top 1 Accuracy"),
+        (WRITES.replace("0.76", "float('nan')"), "finite"),
+    ],
+)
+def test_check_fails_by_its_exit_code(sb, checkout, code, said):
+    (checkout / "sotabench.py").write_text(code)
+    done = sb("check", cwd=checkout)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_check_wants_the_files_of_a_repository(sb, checkout):
+    (checkout / "requirements.txt").unlink()
+    done = sb("check", cwd=checkout)
+    assert done.returncode == 1
+    assert "requirements.txt" in done.stderr
+
+
+def test_run_ends_as_the_file_ends(sb, checkout):
+    assert sb("run", cwd=checkout).returncode == 0
+    assert json.loads((checkout / "sotabench-results.json").read_text()) == [RECORD]
+    (checkout / "sotabench.py").write_text("raise SystemExit(3)")
+    assert sb("run", cwd=checkout).returncode == 3
+
+
+def test_records_are_submitted_for_the_commit_that_is_checked_out(sb, adas_environment, checkout, ada, live_server):
+    add_known_benchmarks()
+    sb("run", cwd=checkout)
+    done = sb("submit", cwd=checkout, env=adas_environment)
+    result = Result.objects.get()
+    assert done.stdout == f"{live_server.url}/results/{result.pk}\n"
+    assert str(result.repository) == "ada/vision"
+    assert (result.build.commit, result.build.branch, result.tier) == (head(checkout).strip(), "trunk", "self-reported")
+
+
+def test_submit_without_records_says_what_writes_them(sb, checkout):
+    done = sb("submit", cwd=checkout)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "sb run" in done.stderr
+
+
+def test_submit_misses_predictions_that_are_not_beside_the_records(sb, checkout):
+    named = {"predictions": {"name": "p.npz", "size": 1, "sha256": "0" * 64}}
+    (checkout / "sotabench-results.json").write_text(json.dumps([RECORD | named]))
+    done = sb("submit", cwd=checkout)
+    assert done.returncode == 1
+    assert "p.npz" in done.stderr
+
+
+def test_static_page_needs_no_site_and_believes_no_record(sb, checkout, environment):
+    evil = "<script>alert(1)</script>"
+    records = [RECORD, RECORD | {"model": evil, "arxiv_id": f'x"{evil}', "model_description": evil}]
+    (checkout / "sotabench-results.json").write_text(json.dumps(records))
+    done = sb("submit", "--static", "page", cwd=checkout, env=environment | {"SOTABENCH_URL": ""})
+    assert done.returncode == 0, done.stderr
+    page = (checkout / "page" / "index.html").read_text()
+    assert "76.000%" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert json.loads((checkout / "page" / "records.json").read_text()) == records
+
+
+def test_repositories_and_builds_are_shown(adas_sb, sb, ada, vision):
+    create_build(vision, ada, commit=COMMIT, origin=Build.Origin.REQUESTED)
+    assert adas_sb("repo", "get", "pytorch/vision")["name"] == "pytorch/vision"
+    assert [row["name"] for row in adas_sb("repo", "list", "-o", "ada")] == ["pytorch/vision"]
+    assert [row["number"] for row in adas_sb("build", "list", "pytorch/vision")] == [1]
+    assert adas_sb("build", "get", "pytorch/vision", 1)["status"] == "queued"
+    assert adas_sb("build", "cancel", "pytorch/vision", 1)["status"] == "cancelled"
+    assert "pytorch/vision  github.com  ada" in sb("repo", "list").stdout
+
+
+def test_starting_a_build_fails_with_the_sites_reason(sb, adas_environment, vision):
+    done = sb("build", "start", "pytorch/vision", env=adas_environment)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "sb submit" in done.stderr
+
+
+def test_benchmarks_are_shown(adas_sb, sb):
+    add_known_benchmarks()
+    slug = "image-classification-on-imagenet"
+    assert slug in [row["slug"] for row in adas_sb("benchmark", "list", "-s", "imagenet")]
+    assert adas_sb("benchmark", "get", slug)["size"] == 50_000
+    assert "Top 1 Accuracy, Top 5 Accuracy" in sb("benchmark", "get", slug).stdout
+
+
+@pytest.mark.parametrize("name", ["a", "a/b/c", "../b", "a/b?x", "a/%2e"])
+def test_strange_names_lead_nowhere_else(sb, name):
+    assert "expected" in sb("dataset", "list", name).stderr
+
+
+def test_every_command_has_help():
+    def commands(group):
+        for command in group.commands.values():
+            yield command
+            if hasattr(command, "commands"):
+                yield from commands(command)
+
+    found = list(commands(main))
+    assert len(found) > 15
+    assert [command.name for command in found if len(command.help or "") < 15] == []

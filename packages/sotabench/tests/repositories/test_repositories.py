@@ -1,0 +1,79 @@
+"""The host is part of a repository's identity; names are a stranger's text."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError
+
+from sotabench.server.errors import Forbidden, Invalid, NotFound
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.queries import repository_for
+from sotabench.server.repositories.services import Identity, connect_repository, identity_of, set_build_enabled
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("pytorch/vision", Identity("github.com", "pytorch", "vision")),
+        ("https://GitHub.com/pytorch/vision.git", Identity("github.com", "pytorch", "vision")),
+        ("gitlab.com/group/sub/name", Identity("gitlab.com", "group/sub", "name")),
+        ("https://codeberg.org/a/b/", Identity("codeberg.org", "a", "b")),
+    ],
+)
+def test_repository_is_named_in_any_usual_way(text, identity):
+    assert identity_of(text) == identity
+
+
+def test_same_name_on_two_hosts_is_two_repositories(ada):
+    first = connect_repository(ada, identity_of("github.com/a/b"))
+    second = connect_repository(ada, identity_of("gitlab.com/a/b"))
+    assert first != second
+    assert connect_repository(ada, identity_of("GITHUB.com/A/B")) == first
+
+
+def test_database_itself_refuses_a_second_repository_in_other_case(vision, ada):
+    with pytest.raises(IntegrityError):
+        Repository.objects.create(host="github.com", owner_name="PyTorch", name="Vision", owner=ada)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        Identity("github.com", "a", ".."),
+        Identity("github.com", "a", "b c"),
+        Identity("github.com", "../x", "b"),
+        Identity("github.com", "a", "<script>"),
+        Identity("github.com\n", "a", "b"),
+        Identity("user:pass@host", "a", "b"),
+        Identity("javascript:alert(1)//", "a", "b"),
+        Identity("github.com", "a", "b\n"),
+        Identity("github.com", "a", "b\u202e"),
+        Identity("github.com", "a" * 300, "b"),
+    ],
+)
+def test_name_that_no_host_has_is_refused(ada, identity):
+    with pytest.raises(Invalid):
+        connect_repository(ada, identity)
+    assert not Repository.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["", "name", "a//b", "/", "https://"])
+def test_text_that_names_no_repository_is_refused(text):
+    with pytest.raises(Invalid):
+        identity_of(text)
+
+
+def test_who_was_first_keeps_a_repository(vision, bob):
+    with pytest.raises(Forbidden):
+        connect_repository(bob, identity_of("pytorch/vision"))
+    with pytest.raises(Forbidden):
+        set_build_enabled(bob, vision, enabled=False)
+
+
+def test_private_repository_looks_like_none_to_others(vision, bob, ada):
+    Repository.objects.update(is_public=False)
+    assert repository_for(ada, identity_of("pytorch/vision")) == vision
+    for viewer in (bob, AnonymousUser()):
+        with pytest.raises(NotFound):
+            repository_for(viewer, identity_of("pytorch/vision"))

@@ -1,0 +1,99 @@
+"""A backup holds all of a site, and a restore makes it again."""
+
+import json
+import stat
+import tarfile
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from sotabench.server.accounts.models import ApiToken, User
+from sotabench.server.accounts.services import create_token
+from sotabench.server.archive import BadArchive, restore_archive, write_archive
+from sotabench.server.benchmarks.models import Result
+
+OURS = ("accounts", "repositories", "builds", "papers", "benchmarks", "datasets")
+
+
+@pytest.fixture
+def folder(settings, tmp_path):
+    settings.DATA = tmp_path / "data"
+    settings.MEDIA_ROOT = settings.DATA / "files"
+    settings.MEDIA_ROOT.mkdir(parents=True)
+    (settings.DATA / "secret-key").write_text("the key\n")
+    return settings.DATA
+
+
+def all_rows():
+    models = [model for app in OURS for model in apps.get_app_config(app).get_models()]
+    return {model._meta.label: list(model.objects.order_by("pk").values()) for model in models}
+
+
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
+def test_what_was_backed_up_is_restored_row_for_row_and_file_for_file(folder, submit, record, resnexts, ada, settings):
+    create_token(ada, name="laptop")
+    submit(record())
+    submit(record(results={"Top 1 Accuracy": 0.8}))
+    (folder / "files" / "predictions").mkdir()
+    (folder / "files" / "predictions" / "a.npz").write_bytes(b"bytes")
+    before = all_rows()
+    assert Result.objects.filter(superseded_by__isnull=False).count() == 1
+
+    archive = folder.parent / "backup.tar.gz"
+    write_archive(archive)
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+
+    call_command("flush", interactive=False, verbosity=0)
+    settings.DATA = folder.parent / "other"
+    settings.MEDIA_ROOT = settings.DATA / "files"
+    settings.MEDIA_ROOT.mkdir(parents=True)
+    restore_archive(archive)
+    assert all_rows() == before
+    assert (settings.MEDIA_ROOT / "predictions" / "a.npz").read_bytes() == b"bytes"
+    key = settings.DATA / "secret-key"
+    assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("the key\n", 0o600)
+    assert User.objects.create_user("later", password="correct horse battery").pk != ada.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_site_in_use_is_not_restored_over(folder, ada):
+    archive = folder.parent / "backup.tar.gz"
+    write_archive(archive)
+    with pytest.raises(BadArchive, match="expected an empty site"):
+        restore_archive(archive)
+    assert User.objects.get() == ada
+
+
+@pytest.mark.django_db(transaction=True)
+def test_archive_of_another_version_is_refused(folder):
+    archive = folder.parent / "backup.tar.gz"
+    manifest = folder.parent / "manifest.json"
+    manifest.write_text(json.dumps({"format": 1, "migrations": [["accounts", "0001_initial"]]}))
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(manifest, arcname="manifest.json")
+    with pytest.raises(BadArchive, match="the version that wrote it"):
+        restore_archive(archive)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("content", [b"", b"not an archive"])
+def test_file_that_is_no_archive_is_refused(folder, content):
+    archive = folder.parent / "backup.tar.gz"
+    archive.write_bytes(content)
+    with pytest.raises(BadArchive):
+        restore_archive(archive)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_archive_that_points_out_of_the_folder_is_refused(folder):
+    good, bad = folder.parent / "good.tar.gz", folder.parent / "bad.tar.gz"
+    write_archive(good)
+    with tarfile.open(good) as source, tarfile.open(bad, "w:gz") as target:
+        for member in source.getmembers():
+            target.addfile(member, source.extractfile(member))
+        target.add(folder / "secret-key", arcname="files/../../../evil")
+    with pytest.raises(BadArchive):
+        restore_archive(bad)
+    assert not ApiToken.objects.exists()
+    assert not list(folder.parent.rglob("evil"))

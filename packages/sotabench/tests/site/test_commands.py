@@ -1,0 +1,80 @@
+"""What whoever runs a site types, as they type it."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
+CARD = """model-index:
+- name: org/net
+  results:
+  - {task: {type: image-classification}, dataset: {type: beans, name: Beans}, metrics: [{type: f1, value: 0.65}]}
+  - {task: {type: image-classification}, dataset: {type: beans, name: Beans}, metrics: [{type: f1, value: many}]}
+"""
+
+
+@pytest.fixture
+def sotabench(tmp_path):
+    def run(*arguments, data="data"):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
+        kept.pop("DATABASE_URL", None)
+        command, *rest = arguments
+        return subprocess.run(
+            [*SOTABENCH, command, "--data", str(tmp_path / data), *rest],
+            env=kept, cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def test_help_names_every_command_and_shows_examples():
+    shown = subprocess.run([*SOTABENCH, "--help"], capture_output=True, text=True, check=True).stdout
+    for word in (
+        "serve",
+        "backup",
+        "restore",
+        "papers",
+        "benchmarks",
+        "settings",
+        "manage",
+        "examples:",
+        "DATABASE_URL",
+    ):
+        assert word in shown
+
+
+def test_import_says_what_became_of_the_rows_and_fails_for_a_bad_one(sotabench, tmp_path):
+    (tmp_path / "card.yaml").write_text(CARD)
+    done = sotabench("papers", "import", "card.yaml")
+    assert done.returncode == 1
+    assert done.stdout == "1 added, 0 changed, 0 known already, 1 bad; 1 new benchmarks\n"
+    assert done.stderr.startswith("card.yaml, model-index[0].results[1]: expected f1 to be a number")
+    listed = sotabench("benchmarks", "list").stdout
+    assert "image-classification-on-beans\tImage Classification on Beans" in listed
+    assert "image-classification-on-imagenet\tImage Classification on ImageNet\t50000" in listed
+
+
+def test_site_is_backed_up_and_restored_from_the_command_line(sotabench, tmp_path):
+    (tmp_path / "card.yaml").write_text(CARD)
+    sotabench("papers", "import", "card.yaml")
+    assert sotabench("manage", "createsuperuser", "--noinput", "--username", "ada", "--email", "").returncode == 0
+    assert sotabench("backup", "site.tar.gz").returncode == 0
+    assert sotabench("restore", "site.tar.gz").stderr.startswith("sotabench: expected an empty site")
+    assert sotabench("restore", "site.tar.gz", data="other").stdout == "restored; `sotabench serve` runs it\n"
+    with sqlite3.connect(tmp_path / "other" / "database.sqlite3") as database:
+        assert database.execute("SELECT slug FROM benchmarks_benchmark WHERE slug LIKE '%beans'").fetchall()
+    database.close()
+    assert (tmp_path / "data" / "secret-key").read_text() == (tmp_path / "other" / "secret-key").read_text()
+
+
+def test_what_cannot_be_done_is_said_in_one_line(sotabench):
+    done = sotabench("benchmarks", "labels", "none", "none.csv")
+    assert done.returncode == 1
+    assert done.stderr == "sotabench: expected a benchmark, found none at 'none'\n"
+
+
+def test_settings_are_printed(sotabench):
+    assert "| `DATABASE_URL` |" in sotabench("settings").stdout

@@ -1,0 +1,129 @@
+"""`sotabench serve` makes a whole site of an empty folder, and serves it; a real process, a real socket."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
+OWNER_LINE = re.compile(r"The site's owner is (\w+); the password, shown this once: (\S+)")
+
+
+@pytest.fixture
+def run_site(tmp_path):
+    """Start the site on a free port; stops all that were started."""
+    started = []
+
+    def run(*arguments, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
+        kept.pop("DATABASE_URL", None)
+        log = (tmp_path / f"log-{len(started)}").open("w+")
+        process = subprocess.Popen(
+            [*SOTABENCH, "serve", "--data", str(tmp_path / "data"), "--port", str(port), *arguments],
+            env=kept | environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path,
+        )  # fmt: skip
+        started.append((process, log))
+        wait_for(f"http://127.0.0.1:{port}/healthz", process, log)
+        return Site(f"http://127.0.0.1:{port}", process, log)
+
+    yield run
+    for process, log in started:
+        process.kill()
+        process.wait()
+        log.close()
+
+
+class Site:
+    def __init__(self, address, process, log):
+        self.address, self.process, self._log = address, process, log
+
+    def get(self, path):
+        request = urllib.request.Request(self.address + path)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.code, answer.headers, answer.read().decode()
+
+    def log(self):
+        self._log.seek(0)
+        return self._log.read()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+def wait_for(address, process, log):
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            assert process.poll() is None, log.seek(0) or log.read()
+            time.sleep(0.1)
+    pytest.fail("the site did not start")
+
+
+def test_one_command_makes_and_serves_a_site_and_prints_the_password_once(run_site, tmp_path):
+    site = run_site()
+    assert site.get("/healthz")[2] == '{"status": "ok"}'
+    owner, password = OWNER_LINE.search(site.log()).groups()
+    assert owner == "owner"
+    data = tmp_path / "data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data / "secret-key").stat().st_mode) == 0o600
+    with sqlite3.connect(data / "database.sqlite3") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert database.execute("SELECT count(*) FROM papers_reportedresult").fetchone() == (2181,)
+        (hashed,) = database.execute("SELECT password FROM accounts_user").fetchone()
+    database.close()
+    assert hashed.startswith("argon2")
+    assert password not in hashed
+
+    status, headers, text = site.get("/accounts/login/")
+    assert status == 200
+    assert "csrfmiddlewaretoken" in text
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "sotabench_requests_total" in site.get("/metrics")[2]
+
+    lines = [json.loads(line) for line in site.log().splitlines() if line.startswith("{")]
+    (logged,) = [line for line in lines if line.get("path") == "/accounts/login/"]
+    assert (logged["method"], logged["status"], logged["user"]) == ("GET", 200, None)
+
+    assert site.stop() == 0
+    again = run_site()
+    assert not OWNER_LINE.search(again.log())
+    assert password not in again.log()
+
+
+def test_settings_that_make_no_sense_are_refused_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())", "papers", "import"],
+        env={"PATH": os.environ["PATH"], "SOTABENCH_HTTPS": "perhaps"},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "sotabench: expected SOTABENCH_HTTPS to be true or false, found 'perhaps'; set it to one of the two\n"
+    )

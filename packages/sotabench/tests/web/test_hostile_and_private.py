@@ -1,0 +1,135 @@
+"""A stranger's words are inert, what is private is nowhere, and every page costs a fixed number of queries."""
+
+import pytest
+
+from sotabench.server.papers.models import Paper, ReportedFigure, ReportedResult
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202egnp.exe {{ 7 }}"
+BOARD = "/benchmarks/image-classification-on-imagenet"
+
+
+@pytest.fixture
+def evil(submit, record, benchmarks):
+    """A result, a paper and a published row in which every free text is an attack."""
+    paper = Paper.objects.create(title=EVIL, slug="evil", arxiv_id="2001.00001")
+    row = ReportedResult.objects.create(
+        reporter="catalogue", catalogue="x<b>", source="javascript:alert(1)", paper=paper, task="Image Classification",
+        dataset="ImageNet", benchmark="image-classification-on-imagenet", model_name=EVIL, model_key="k",
+        architecture_key="k", parameters=7, rank_value=0.5,
+    )  # fmt: skip
+    ReportedFigure.objects.create(result=row, metric="Top 1 Accuracy", text=EVIL[:40], value=0.5, step=0.1)
+    facts = {EVIL: EVIL, "list": [EVIL], "deep": {EVIL: {EVIL: {EVIL: {EVIL: EVIL}}}}}
+    hostile = record(
+        model=EVIL,
+        arxiv_id="2001.00001",
+        model_description=EVIL,
+        dataset=record()["dataset"] | facts,
+        transform={"text": f"{EVIL}\n{EVIL}"},
+        environment={"processor": EVIL, "device": EVIL},
+        weights=[{"url": "javascript:alert(1)"}],
+    )
+    return submit(hostile, branch=EVIL)[0]
+
+
+def test_strangers_words_are_inert_on_every_page(page, evil, addresses):
+    for address in addresses(evil).values():
+        html = page(address)
+        assert "<script" not in html, address
+        assert "<img" not in html, address
+        assert 'href="javascript' not in html.lower(), address
+        assert "\u202e" not in html, address
+
+
+def test_what_is_searched_for_is_inert(page, evil, addresses):
+    for name in ("leaderboard", "published", "benchmarks"):
+        address = addresses(evil)[name]
+        mark = "&" if "?" in address else "?"
+        html = page(
+            f"{address}{mark}q=%22%3E%3Cscript%3E&condition=%22%3E%3Cscript%3E&x=%3Cscript%3E&tier=%3Cscript%3E"
+        )
+        assert "<script" not in html
+
+
+def test_no_page_needs_an_inline_script_or_style(client, resnext, addresses):
+    for address in [*addresses(resnext).values(), "/accounts/login/", "/accounts/signup/", "/nothing"]:
+        answer = client.get(address)
+        html = answer.content.decode()
+        assert not [bad for bad in ("<script", "<style", "style=", "onclick=") if bad in html], address
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+
+
+@pytest.fixture
+def hidden(submit, record, secret, resnexts):
+    """A better result than any other, in a private repository."""
+    return submit(
+        record(model="Hidden net", results={"Top 1 Accuracy": 0.99, "Top 5 Accuracy": 1.0}), repository=secret
+    )[0]
+
+
+@pytest.fixture
+def shown(submit, record, hidden):
+    """A result that everybody may see."""
+    return submit(record(model="Shown net"))[0]
+
+
+@pytest.fixture(params=["signed out", "bob"])
+def other(request, client, bob):
+    """A visitor who owns nothing here."""
+    if request.param == "bob":
+        client.force_login(bob)
+    return client
+
+
+def test_private_repository_is_nowhere_for_others(other, hidden, shown, addresses):
+    for address in addresses(shown).values():
+        html = other.get(address).content.decode()
+        assert "Hidden net" not in html, address
+        assert "ada/secret" not in html, address
+    for name in ("repository", "build", "result"):
+        assert other.get(addresses(hidden)[name]).status_code == 404
+    assert other.get(f"/results/{hidden.pk}/record.json").status_code == 404
+
+
+def test_private_result_changes_no_count_and_no_rank(page, hidden, shown):
+    assert "1 result, " in page("/")
+    html = page(BOARD)
+    assert '<p class="count">1 result</p>' in html
+    assert '<td class="number">1</td>' in html
+
+
+def test_owner_sees_what_is_private_and_that_it_is(client, hidden, ada, addresses):
+    client.force_login(ada)
+    found = addresses(hidden)
+    for name in ("leaderboard", "repository", "build", "result", "front", "paper"):
+        html = client.get(found[name]).content.decode()
+        assert "Hidden net" in html, name
+    assert "private" in client.get(found["leaderboard"]).content.decode()
+
+
+QUERIES = {
+    "front": 10,
+    "benchmarks": 3,
+    "leaderboard": 10,
+    "leaderboard by speed": 10,
+    "published": 5,
+    "plot": 6,
+    "plot by year": 10,
+    "paper": 14,
+    "user": 3,
+    "repository": 11,
+    "build": 11,
+    "result": 11,
+}
+
+
+@pytest.fixture(params=[1, 30])
+def some(request, submit, record, resnexts):
+    """One result of many, or the only one."""
+    return submit(*(record(model=f"ResNeXt-101 64x{number}") for number in range(4, 4 + request.param)))[0]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_page_costs_a_fixed_number_of_queries(client, some, addresses, django_assert_num_queries, name):
+    address = addresses(some)[name]
+    with django_assert_num_queries(QUERIES[name]):
+        assert client.get(address).status_code == 200
