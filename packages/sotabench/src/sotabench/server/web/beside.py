@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One result on a page."""
+    """One result on a page; `rank` is its place among the current public ones, if it is one of them."""
 
     result: Result
     rank: int | None
@@ -50,11 +50,6 @@ class Row:
     def speed(self) -> Figure | None:
         """Images a second, as declared; only comparable under the same condition."""
         return self.declared.get(SPEED)
-
-    @property
-    def compared(self) -> Cell | None:
-        """The first metric that something published stands beside."""
-        return next((cell for cell in self.cells if cell.comparison), None)
 
     @property
     def beside(self) -> str:
@@ -91,7 +86,7 @@ def _row(result: Result, side: PaperSide, rank: int | None) -> Row:
     names = {metric.name for metric in metrics}
     return Row(
         result=result,
-        rank=rank,
+        rank=rank if result.repository.is_public and result.superseded_by_id is None else None,
         cells=tuple(_cell(metric, figures.get(metric.name), beside.get(metric.name), result) for metric in metrics),
         side=side,
         declared={name: figure for name, figure in figures.items() if name not in names},
