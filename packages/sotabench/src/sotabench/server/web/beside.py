@@ -59,11 +59,16 @@ class Row:
         return "author" if self.side.by_author else ""
 
 
-def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
-    """A row for each result, with the letters of its ties; a fixed number of queries, however many results."""
-    sides, ranks = beside_papers(results), global_ranks(results)
+def rows_of(results: Sequence[Result]) -> list[Row]:
+    """A row for each result, of whatever benchmarks; a fixed number of queries, however many results."""
+    return rows_with(results, global_ranks(results), {})
+
+
+def rows_with(results: Sequence[Result], ranks: Mapping[int, int], letters: Mapping[int, tuple[str, ...]]) -> list[Row]:
+    """A row for each result, whose ranks and letters of ties are known already."""
+    sides = beside_papers(results)
     rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
-    return [replace(row, letters=(letters or {}).get(row.result.pk, ())) for row in rows]
+    return [replace(row, letters=letters.get(row.result.pk, ())) for row in rows]
 
 
 def show(value: float, metric: Metric, samples: int | None = None) -> str:
