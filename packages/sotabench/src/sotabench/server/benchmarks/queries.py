@@ -50,6 +50,16 @@ def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
     )
 
 
+def rows_at(rows: QuerySet[Result], start: int, stop: int) -> list[Result]:
+    """The rows from `start` to before `stop`, in order; two queries besides those of its prefetches.
+
+    The keys alone come first, so that the rows before `start` are passed over in the index and not read.
+    """
+    keys = list(rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)[start:stop])
+    found = {row.pk: row for row in rows.filter(pk__in=keys).order_by()}
+    return [found[key] for key in keys if key in found]
+
+
 def current_results(repository: Repository) -> QuerySet[Result]:
     """The repository's results that nothing took the place of; whoever calls has checked that it may be seen."""
     return (
