@@ -68,7 +68,15 @@ class OneLine(click.Group):
 
 
 @click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "path", envvar="SOTABENCH_CONFIG", default=DEFAULT_PATH, show_default=True, metavar="FILE")
+@click.option(
+    "--config",
+    "path",
+    envvar="SOTABENCH_CONFIG",
+    default=DEFAULT_PATH,
+    show_default=True,
+    metavar="FILE",
+    help="Which site, as whom.",
+)
 @click.option(
     "--profile", envvar="SOTABENCH_PROFILE", default="default", show_default=True, help="Section of the file."
 )

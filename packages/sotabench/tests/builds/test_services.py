@@ -1,7 +1,9 @@
 """Builds are numbered in their repository and move only along the table."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import MOVES, Status, cancel_build, create_build, move
@@ -56,3 +58,16 @@ def test_only_the_owner_starts_and_cancels(build, vision, bob, commit):
         create_build(vision, bob, commit=commit, origin=Build.Origin.REQUESTED)
     with pytest.raises(Forbidden):
         cancel_build(bob, build)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_builds_that_are_asked_for_at_once_get_numbers_of_their_own(vision, ada, commit):
+    def ask(_):
+        try:
+            return create_build(vision, ada, commit=commit, origin=Build.Origin.REQUESTED).number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        numbers = list(threads.map(ask, range(24)))
+    assert sorted(numbers) == list(range(1, 25))

@@ -97,6 +97,12 @@ def test_private_result_changes_no_count_and_no_rank(page, hidden, shown):
     assert '<td class="number">1</td>' in html
 
 
+def test_private_result_has_no_rank_even_for_its_owner(client, hidden, shown, ada):
+    client.force_login(ada)
+    html = client.get(BOARD).content.decode()
+    assert html.count('<td class="number">1</td>') == 1
+
+
 def test_owner_sees_what_is_private_and_that_it_is(client, hidden, ada, addresses):
     client.force_login(ada)
     found = addresses(hidden)

@@ -168,6 +168,15 @@ def test_superseded_result_stays_and_leads_to_the_later_one(page, submit, record
     assert f'href="/results/{old.pk}"' not in page(BOARD)
 
 
+def test_every_metric_stands_beside_its_own_published_figure(page, submit, record, resnexts):
+    figures = {"Top 1 Accuracy": 0.809, "Top 5 Accuracy": 0.9}
+    result = submit(record(model="ResNeXt-101 64x4", results=figures))[0]
+    for address in (BOARD, f"/results/{result.pk}", "/"):
+        html = page(address).split("<tbody>")[1]
+        assert "reproduces" in html
+        assert "falls short" in html
+
+
 def test_author_s_own_figures_are_marked_as_theirs(page, submit, record, benchmarks):
     result = submit(record(arxiv_id=None, paper_results={"Top 1 Accuracy": 0.85}))[0]
     html = page(f"/results/{result.pk}")

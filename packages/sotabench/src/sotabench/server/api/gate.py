@@ -4,7 +4,7 @@ A refusal is `{"errors": [...]}` with status 400, else `{"message": "..."}`.
 """
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,6 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.security.base import AuthBase
 from ninja.throttling import BaseThrottle
+from pydantic import AfterValidator, Field
 
 from benchrecord import printable
 from sotabench.server.accounts.models import User
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from sotabench.server.accounts.middleware import SiteRequest
 
 _WINDOW = 60
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("expected text without NUL, which no database stores")
+    return text
+
+
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
+Key = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class TokenFor(AuthBase):

@@ -16,7 +16,7 @@ from pydantic import Field
 from benchrecord import InvalidRecord, validate_record
 from sotabench.server.accounts.models import Scope, User
 from sotabench.server.accounts.services import create_token
-from sotabench.server.api.gate import TokenFor, api_of
+from sotabench.server.api.gate import Key, Text, TokenFor, api_of
 from sotabench.server.api.v0_uploads import router as uploads
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import benchmark_by_slug, current_results, listed_benchmarks
@@ -43,8 +43,8 @@ api.add_router("", uploads)
 class Credentials(Schema):
     """Who wants a token."""
 
-    username: str = Field(max_length=150)
-    password: str = Field(max_length=1000)
+    username: Text
+    password: Text
 
 
 class Records(Schema):
@@ -56,7 +56,7 @@ class Records(Schema):
 class Hashes(Schema):
     """Hashes of first batches."""
 
-    hashes: list[Annotated[str, Field(max_length=200)]] = Field(max_length=1000)
+    hashes: list[Text] = Field(max_length=1000)
 
 
 class RepositoryChange(Schema):
@@ -68,7 +68,7 @@ class RepositoryChange(Schema):
 class DatasetName(Schema):
     """Which data set of a repository."""
 
-    dataset: str = Field(max_length=1000)
+    dataset: Text
 
 
 @api.post("auth/token/")
@@ -98,7 +98,7 @@ def check_run_hashes(request: HttpRequest, body: Hashes) -> dict[str, bool]:
 
 
 @api.get("check/get_results_by_hash/")
-def results_by_hash(request: HttpRequest, run_hash: str) -> Json:
+def results_by_hash(request: HttpRequest, run_hash: Text) -> Json:
     """Nothing, for the same reason."""
     return {}
 
@@ -110,7 +110,7 @@ def repositories(request: HttpRequest) -> list[Json]:
 
 
 @api.get("repositories/{username}/")
-def repositories_of_user(request: HttpRequest, username: str) -> list[Json]:
+def repositories_of_user(request: HttpRequest, username: Text) -> list[Json]:
     """Those of one user of this site, or of one owner on a git host."""
     found = repositories_for(request.user)
     of_user = found.filter(owner__username__iexact=username) | found.filter(owner_name__iexact=username)
@@ -118,13 +118,13 @@ def repositories_of_user(request: HttpRequest, username: str) -> list[Json]:
 
 
 @api.get("repositories/{owner}/{name}/")
-def repository(request: HttpRequest, owner: str, name: str) -> Json:
+def repository(request: HttpRequest, owner: Text, name: Text) -> Json:
     """One repository."""
     return repository_json(_repository(request, owner, name))
 
 
 @api.patch("repositories/{owner}/{name}/", auth=TokenFor(Scope.MANAGE))
-def change_repository(request: HttpRequest, owner: str, name: str, change: RepositoryChange) -> Json:
+def change_repository(request: HttpRequest, owner: Text, name: Text, change: RepositoryChange) -> Json:
     """The repository, with builds at every push turned on or off."""
     found = _repository(request, owner, name)
     set_build_enabled(cast("User", request.user), found, enabled=change.build_enabled)
@@ -132,7 +132,7 @@ def change_repository(request: HttpRequest, owner: str, name: str, change: Repos
 
 
 @api.get("repositories/{owner}/{name}/datasets/")
-def datasets(request: HttpRequest, owner: str, name: str, dataset: str = "") -> Any:
+def datasets(request: HttpRequest, owner: Text, name: Text, dataset: Text = "") -> Any:
     """The repository's data sets, or one of them."""
     found = _repository(request, owner, name)
     if dataset:
@@ -141,7 +141,7 @@ def datasets(request: HttpRequest, owner: str, name: str, dataset: str = "") -> 
 
 
 @api.delete("repositories/{owner}/{name}/datasets/", auth=TokenFor(Scope.SUBMIT))
-def remove_dataset(request: HttpRequest, owner: str, name: str, body: Annotated[DatasetName, Body()]) -> Json:
+def remove_dataset(request: HttpRequest, owner: Text, name: Text, body: Annotated[DatasetName, Body()]) -> Json:
     """Delete one data set."""
     found = _repository(request, owner, name)
     check_may_change(cast("User", request.user), found)
@@ -150,7 +150,7 @@ def remove_dataset(request: HttpRequest, owner: str, name: str, body: Annotated[
 
 
 @api.post("builds/{owner}/{name}/", auth=TokenFor(Scope.MANAGE))
-def start_build(request: HttpRequest, owner: str, name: str) -> Json:
+def start_build(request: HttpRequest, owner: Text, name: Text) -> Json:
     """A refusal that says what to do instead: this site builds nothing itself."""
     found = _repository(request, owner, name)
     check_may_change(cast("User", request.user), found)
@@ -158,14 +158,14 @@ def start_build(request: HttpRequest, owner: str, name: str) -> Json:
 
 
 @api.get("builds/{owner}/{name}/")
-def builds(request: HttpRequest, owner: str, name: str) -> list[Json]:
+def builds(request: HttpRequest, owner: Text, name: Text) -> list[Json]:
     """The repository's builds, newest first."""
     found = builds_of(_repository(request, owner, name))[:MOST_LISTED]
     return [build_json(build) for build in found]
 
 
 @api.get("builds/{owner}/{name}/{run_number}/")
-def build(request: HttpRequest, owner: str, name: str, run_number: Annotated[int, Field(le=2**31 - 1)]) -> Json:
+def build(request: HttpRequest, owner: Text, name: Text, run_number: Key) -> Json:
     """One build."""
     return build_json(build_of(_repository(request, owner, name), run_number))
 
@@ -177,13 +177,13 @@ def benchmarks(request: HttpRequest) -> list[Json]:
 
 
 @api.get("benchmarks/{slug}/")
-def benchmark(request: HttpRequest, slug: str) -> Json:
+def benchmark(request: HttpRequest, slug: Text) -> Json:
     """One benchmark."""
     return benchmark_json(benchmark_by_slug(slug))
 
 
 @api.get("badge/gh/{owner}/{name}")
-def badge(request: HttpRequest, owner: str, name: str) -> JsonResponse:
+def badge(request: HttpRequest, owner: Text, name: Text) -> JsonResponse:
     """What shields.io draws for a public repository on GitHub: its best figure, and whose word it is."""
     try:
         found = repository_for(AnonymousUser(), identity_of(f"github.com/{owner}/{name}"))

@@ -11,7 +11,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope, User
-from sotabench.server.api.gate import TokenFor, refusal
+from sotabench.server.api.gate import Text, TokenFor, refusal
 from sotabench.server.datasets import services
 from sotabench.server.datasets.models import Part, Upload
 from sotabench.server.errors import Refused
@@ -30,10 +30,10 @@ router = Router(auth=TokenFor(Scope.SUBMIT))
 class NewUpload(Schema):
     """The file that will be sent."""
 
-    repository: str = Field(max_length=600)
-    path: str = Field(max_length=1000)
+    repository: Text
+    path: Text
     size: Number
-    sha256: str = Field(max_length=64)
+    sha256: Text
     part_size: Number
 
 
@@ -48,8 +48,8 @@ class PartSent(Schema):
 
     upload: Number
     no: Number
-    sha256: str | None = Field(None, max_length=64)
-    etag: str | None = Field(None, max_length=200)
+    sha256: Text | None = None
+    etag: Text | None = None
 
 
 @router.post("upload/start/")

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -13,7 +13,7 @@ from ninja.pagination import paginate
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope, User
-from sotabench.server.api.gate import TokenFor, api_of
+from sotabench.server.api.gate import Key, Text, TokenFor, api_of
 from sotabench.server.api.paging import Pages
 from sotabench.server.api.v1_shapes import (
     BenchmarkOut,
@@ -47,8 +47,6 @@ from sotabench.server.repositories.services import connect_repository, identity_
 
 MOST_BYTES_A_SUBMISSION = 512 << 20
 MOST_BYTES_OF_RECORDS = 16 << 20
-Key = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Search = Annotated[str, Field(max_length=200)]
 
 api = api_of(
     "sotabench",
@@ -62,9 +60,9 @@ router = Router()
 class SubmissionIn(Schema):
     """Which commit the records are of."""
 
-    repository: str = Field(max_length=600, description="owner/name or host/owner/name")
-    commit: str = Field(max_length=64)
-    branch: str = Field("", max_length=255)
+    repository: Text = Field(description="owner/name or host/owner/name")
+    commit: Text
+    branch: Text = ""
     public: bool = Field(default=True, description="of a repository that this site does not know yet")
 
 
@@ -78,21 +76,21 @@ class SubmittedOut(Schema):
 
 @router.get("benchmarks", response=list[BenchmarkOut])
 @paginate(Pages)
-def benchmarks(request: HttpRequest, search: Search = "") -> QuerySet[Benchmark]:
+def benchmarks(request: HttpRequest, search: Text = "") -> QuerySet[Benchmark]:
     """The benchmarks that this site lists."""
     wanted = Q(task__icontains=search) | Q(dataset__icontains=search)
     return listed_benchmarks().filter(wanted).select_related("variant_of")
 
 
 @router.get("benchmarks/{slug}", response=BenchmarkOut)
-def benchmark(request: HttpRequest, slug: str) -> Benchmark:
+def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
     """One benchmark."""
     return benchmark_by_slug(slug)
 
 
 @router.get("benchmarks/{slug}/results", response=list[ResultOut])
 @paginate(Pages)
-def benchmark_results(request: HttpRequest, slug: str, search: Search = "") -> QuerySet[Result]:
+def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
     """The leaderboard: current results, best first."""
     found = leaderboard(benchmark_by_slug(slug), request.user)
     return found.filter(model_name__icontains=search).select_related("benchmark", "repository", "build")
@@ -100,41 +98,41 @@ def benchmark_results(request: HttpRequest, slug: str, search: Search = "") -> Q
 
 @router.get("benchmarks/{slug}/reported", response=list[ReportedOut])
 @paginate(Pages)
-def benchmark_reported(request: HttpRequest, slug: str, search: Search = "") -> QuerySet[ReportedResult]:
+def benchmark_reported(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[ReportedResult]:
     """What papers and catalogues report, best first."""
     return reported_on(benchmark_by_slug(slug).slug).filter(model_name__icontains=search)
 
 
 @router.get("papers", response=list[PaperOut])
 @paginate(Pages)
-def papers(request: HttpRequest, search: Search = "") -> QuerySet[Paper]:
+def papers(request: HttpRequest, search: Text = "") -> QuerySet[Paper]:
     """Papers by title; `search` looks for words of the title or an arXiv id."""
     return Paper.objects.filter(Q(title__icontains=search) | Q(arxiv_id=search))
 
 
 @router.get("papers/{slug}", response=PaperOut)
-def paper(request: HttpRequest, slug: str) -> Paper:
+def paper(request: HttpRequest, slug: Text) -> Paper:
     """One paper."""
     return paper_by_slug(slug)
 
 
 @router.get("papers/{slug}/reported", response=list[ReportedOut])
 @paginate(Pages)
-def paper_reported(request: HttpRequest, slug: str) -> QuerySet[ReportedResult]:
+def paper_reported(request: HttpRequest, slug: Text) -> QuerySet[ReportedResult]:
     """What the paper itself reports."""
     return reported_by(paper_by_slug(slug)).select_related("paper")
 
 
 @router.get("papers/{slug}/results", response=list[ResultOut])
 @paginate(Pages)
-def paper_results(request: HttpRequest, slug: str) -> QuerySet[Result]:
+def paper_results(request: HttpRequest, slug: Text) -> QuerySet[Result]:
     """The current results of repositories that name the paper."""
     return results_of_paper(paper_by_slug(slug), request.user)
 
 
 @router.get("repositories", response=list[RepositoryOut])
 @paginate(Pages)
-def repositories(request: HttpRequest, name: Search = "", owner: Search = "") -> QuerySet[Repository]:
+def repositories(request: HttpRequest, name: Text = "", owner: Text = "") -> QuerySet[Repository]:
     """Repositories that the asker may see; `name` is one's `[host/]owner/name`, `owner` a user of this site."""
     found = repositories_for(request.user)
     if name:

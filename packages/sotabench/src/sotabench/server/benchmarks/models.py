@@ -103,7 +103,8 @@ class Result(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["benchmark", "-rank_value", "id"],
+                # The last two let a page's count and search be answered by the index alone.
+                fields=["benchmark", "-rank_value", "id", "repository", "model_name"],
                 name="leaderboard",
                 condition=Q(superseded_by=None, rank_value__isnull=False),
             ),

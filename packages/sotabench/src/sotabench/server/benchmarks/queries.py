@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -28,9 +29,7 @@ def benchmark_by_slug(slug: str) -> Benchmark:
 
 def results_for(viewer: Viewer) -> QuerySet[Result]:
     """All results that the viewer may see, superseded ones too."""
-    return Result.objects.filter(visible_to(viewer, prefix="repository__")).select_related(
-        "repository", "build", "benchmark__variant_of"
-    )
+    return Result.objects.filter(visible_to(viewer)).select_related("repository", "build", "benchmark__variant_of")
 
 
 def result_for(viewer: Viewer, key: int) -> Result:
@@ -43,12 +42,22 @@ def result_for(viewer: Viewer, key: int) -> Result:
 def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
     """The current, scored results on the benchmark that the viewer may see, best first."""
     return (
-        Result.objects.filter(visible_to(viewer, prefix="repository__"))
+        Result.objects.filter(visible_to(viewer))
         .filter(benchmark=benchmark, superseded_by=None, rank_value__isnull=False)
         .select_related("repository", "build")
         .prefetch_related("figures")
         .order_by("-rank_value", "id")
     )
+
+
+def rows_at(rows: QuerySet[Result], start: int, stop: int) -> list[Result]:
+    """The rows from `start` to before `stop`, in order; two queries besides those of its prefetches.
+
+    The keys alone come first, so that the rows before `start` are passed over in the index and not read.
+    """
+    keys = list(rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)[start:stop])
+    found = {row.pk: row for row in rows.filter(pk__in=keys).order_by()}
+    return [found[key] for key in keys if key in found]
 
 
 def current_results(repository: Repository) -> QuerySet[Result]:
@@ -79,8 +88,8 @@ def global_ranks(results: Sequence[Result]) -> dict[int, int]:
             benchmark=OuterRef("benchmark"),
             superseded_by=None,
             rank_value__gt=OuterRef("rank_value"),
-            repository__is_public=True,
         )
+        .filter(visible_to(AnonymousUser()))
         .order_by()
         .values("benchmark")
         .annotate(count=Count("pk"))

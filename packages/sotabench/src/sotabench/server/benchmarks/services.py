@@ -118,15 +118,17 @@ def _fingerprint(facts: Mapping[str, Any]) -> str:
 
 def _variant_of(whole: Benchmark, variant: _Variant) -> Benchmark:
     """The variant, unlisted when new: anybody can bring a part of a set, only the site's owner puts it on the front."""
-    identity = {"variant_of": whole, "dataset": variant.name, "fingerprint": variant.fingerprint}
-    if found := Benchmark.objects.filter(**identity).first():
-        return found
     slug = benchmark_slug(whole.task, variant.name)
-    if Benchmark.objects.filter(slug=slug).exists():
+    if Benchmark.objects.filter(slug=slug).exclude(variant_of=whole, fingerprint=variant.fingerprint).exists():
         slug = f"{slug}-{variant.fingerprint[:12] or 'other'}"
-    made = Benchmark.objects.create(
-        **identity, task=whole.task, slug=slug, why_variant=variant.why, is_listed=False,
-    )  # fmt: skip
+    made, is_new = Benchmark.objects.get_or_create(
+        variant_of=whole,
+        dataset=variant.name,
+        fingerprint=variant.fingerprint,
+        defaults={"task": whole.task, "slug": slug, "why_variant": variant.why, "is_listed": False},
+    )
+    if not is_new:
+        return made
     Metric.objects.bulk_create(
         Metric(
             benchmark=made,

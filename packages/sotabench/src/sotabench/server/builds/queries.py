@@ -10,7 +10,7 @@ from sotabench.server.repositories.queries import Viewer, visible_to
 
 def builds_for(viewer: Viewer) -> QuerySet[Build]:
     """All builds that the viewer may see, with their repositories."""
-    return Build.objects.filter(visible_to(viewer, prefix="repository__")).select_related("repository__owner")
+    return Build.objects.filter(visible_to(viewer)).select_related("repository__owner")
 
 
 def builds_of(repository: Repository) -> QuerySet[Build]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from sotabench.server.accounts.models import User
 from sotabench.server.errors import Forbidden, Invalid
@@ -34,23 +34,33 @@ def identity_of(text: str) -> Identity:
     return Identity(parts[0].lower(), "/".join(parts[1:-1]), parts[-1])
 
 
-@transaction.atomic
 def connect_repository(user: User, identity: Identity, *, is_public: bool = True) -> Repository:
     """The repository of this identity, made the user's own when nobody has it yet.
 
     Raises Invalid for names that no host has, Forbidden when it is somebody else's.
     """
-    fields = {"host": identity.host, "owner_name": identity.owner_name, "name": identity.name}
-    found = Repository.objects.filter(**{f"{field}__iexact": text for field, text in fields.items()}).first()
+    found = _find(identity)
     if found is None:
-        found = Repository(**fields, owner=user, is_public=is_public)
+        made = Repository(
+            host=identity.host, owner_name=identity.owner_name, name=identity.name, owner=user, is_public=is_public
+        )
         try:
-            found.full_clean()
+            made.full_clean(validate_constraints=False)
+            with transaction.atomic():
+                made.save()
         except ValidationError as error:
             raise Invalid("; ".join(error.messages)) from error
-        found.save()
+        except IntegrityError:  # somebody else was first, a moment ago
+            found = _find(identity)
+    found = found or made
     check_may_change(user, found)
     return found
+
+
+def _find(identity: Identity) -> Repository | None:
+    return Repository.objects.filter(
+        host__iexact=identity.host, owner_name__iexact=identity.owner_name, name__iexact=identity.name
+    ).first()
 
 
 def check_may_change(user: User, repository: Repository) -> None:

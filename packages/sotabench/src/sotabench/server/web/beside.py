@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One result on a page."""
+    """One result on a page; `rank` is its place among the current public ones, if it is one of them."""
 
     result: Result
     rank: int | None
@@ -52,11 +52,6 @@ class Row:
         return self.declared.get(SPEED)
 
     @property
-    def compared(self) -> Cell | None:
-        """The first metric that something published stands beside."""
-        return next((cell for cell in self.cells if cell.comparison), None)
-
-    @property
     def beside(self) -> str:
         """Whose figures stand beside: the key of a tier, or nothing."""
         if self.side.match is Match.MATCHED:
@@ -64,11 +59,16 @@ class Row:
         return "author" if self.side.by_author else ""
 
 
-def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
-    """A row for each result, with the letters of its ties; a fixed number of queries, however many results."""
-    sides, ranks = beside_papers(results), global_ranks(results)
+def rows_of(results: Sequence[Result]) -> list[Row]:
+    """A row for each result, of whatever benchmarks; a fixed number of queries, however many results."""
+    return rows_with(results, global_ranks(results), {})
+
+
+def rows_with(results: Sequence[Result], ranks: Mapping[int, int], letters: Mapping[int, tuple[str, ...]]) -> list[Row]:
+    """A row for each result, whose ranks and letters of ties are known already."""
+    sides = beside_papers(results)
     rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
-    return [replace(row, letters=(letters or {}).get(row.result.pk, ())) for row in rows]
+    return [replace(row, letters=letters.get(row.result.pk, ())) for row in rows]
 
 
 def show(value: float, metric: Metric, samples: int | None = None) -> str:
@@ -91,7 +91,7 @@ def _row(result: Result, side: PaperSide, rank: int | None) -> Row:
     names = {metric.name for metric in metrics}
     return Row(
         result=result,
-        rank=rank,
+        rank=rank if result.repository.is_public and result.superseded_by_id is None else None,
         cells=tuple(_cell(metric, figures.get(metric.name), beside.get(metric.name), result) for metric in metrics),
         side=side,
         declared={name: figure for name, figure in figures.items() if name not in names},

@@ -18,6 +18,7 @@ WIDTH, HEIGHT = 880, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
 _MOST_OWN, _MOST_PUBLISHED = 600, 2_500
 _STEPS = (1, 2, 5)
+_KINDS = ("catalogue", "paper", "own")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def plot_of(
         return None
     own = _own(benchmark, list(results[:_MOST_OWN]), metric, against)
     found = [*_published(reported.filter(rank_value__isnull=False)[:_MOST_PUBLISHED], metric, against), *own]
+    # What is drawn last lies on top: results over papers over catalogues.
+    found.sort(key=lambda one: _KINDS.index(one.kind))
     return _drawn(found, metric, against) if found else None
 
 

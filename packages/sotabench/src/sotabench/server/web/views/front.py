@@ -47,7 +47,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 def counted_benchmarks(viewer: Viewer) -> QuerySet[Benchmark]:
     """The listed benchmarks, with how many results the viewer may see and how many are published elsewhere."""
-    seen = Result.objects.filter(visible_to(viewer, prefix="repository__"), benchmark=OuterRef("pk"))
+    seen = Result.objects.filter(visible_to(viewer), benchmark=OuterRef("pk"))
     seen = seen.filter(superseded_by=None, rank_value__isnull=False).order_by()
     reported = ReportedResult.objects.filter(benchmark=OuterRef("slug")).order_by()
     return listed_benchmarks().annotate(
