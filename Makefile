@@ -11,7 +11,7 @@ help:
 	@echo "make test   run the linters and every test"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make docs   build the documentation into build/docs"
-	@echo "make bench  measure the speed, print the tables of docs/performance.md"
+	@echo "make bench  measure the speed, write the tables of docs/performance.md"
 	@echo "make clean  remove the environment and everything built"
 
 demo: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
@@ -29,7 +29,7 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.docs-installed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going -b html docs build/docs
 
-bench: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
+bench: $(VENV)/.bench-installed $(PHOTOGRAPHS)/.complete
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean:
@@ -45,6 +45,11 @@ $(VENV)/.installed: $(wildcard packages/*/pyproject.toml packages/*/setup.py pac
 
 $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
 	$(BIN)/python -m pip install --quiet -r requirements/docs.txt
+	touch $@
+
+$(VENV)/.bench-installed: $(VENV)/.installed requirements/bench.txt requirements/bench-dali.txt
+	$(BIN)/python -m pip install --quiet -r requirements/bench.txt
+	-$(BIN)/python -m pip install --quiet -r requirements/bench-dali.txt
 	touch $@
 
 $(PHOTOGRAPHS)/.complete: requirements/photographs.txt tools/photographs.py | $(VENV)/.installed

