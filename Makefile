@@ -4,11 +4,12 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PHOTOGRAPHS := build/photographs
 
-.PHONY: demo test lint docs bench clean help
+.PHONY: demo test test-postgres lint docs bench clean help
 
 help:
 	@echo "make demo   evaluate real models on real ImageNet photographs (installs what it needs into $(VENV))"
 	@echo "make test   run the linters and every test"
+	@echo "make test-postgres  run the site's tests over a PostgreSQL of their own"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure the speed, write the tables of docs/performance.md"
@@ -18,7 +19,10 @@ demo: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
 	$(BIN)/python tools/demo.py $(PHOTOGRAPHS)
 
 test: lint $(PHOTOGRAPHS)/.complete
-	TORCHBENCH_TEST_PHOTOGRAPHS=$(abspath $(PHOTOGRAPHS)) $(BIN)/python -m pytest $(ARGS)
+	TORCHBENCH_TEST_PHOTOGRAPHS=$(abspath $(PHOTOGRAPHS)) $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-postgres: $(VENV)/.installed
+	$(BIN)/python tools/with_postgres.py $(BIN)/python -m pytest packages/sotabench $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

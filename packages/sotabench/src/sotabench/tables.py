@@ -5,7 +5,7 @@ from typing import Any
 
 from benchrecord import printable
 
-_WIDEST = 60
+_WIDEST = 80
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

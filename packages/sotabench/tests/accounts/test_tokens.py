@@ -7,6 +7,7 @@ import pytest
 from sotabench.server.accounts.models import ApiToken, Scope, User
 from sotabench.server.accounts.queries import token_of
 from sotabench.server.accounts.services import create_first_owner, create_token, note_use, revoke_token
+from sotabench.server.errors import Invalid
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,12 @@ def test_use_is_noted_but_not_written_at_every_request(ada, django_assert_num_qu
     assert token.last_used_at is not None
     with django_assert_num_queries(0):
         note_use(token)
+
+
+def test_name_of_the_first_owner_fits_an_address():
+    with pytest.raises(Invalid, match="expected a name of"):
+        create_first_owner("the owner")
+    assert not User.objects.exists()
 
 
 def test_first_owner_is_made_once():

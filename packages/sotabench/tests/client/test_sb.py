@@ -1,9 +1,13 @@
 import json
 import subprocess
 
+import numpy as np
 import pytest
 
+from benchrecord import PredictionsBuilder, write_predictions
+from sotabench.checkout import repository_of
 from sotabench.cli import main
+from sotabench.errors import Unusable
 from sotabench.server.accounts.models import ApiToken
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.services import add_known_benchmarks
@@ -120,6 +124,51 @@ def test_records_are_submitted_for_the_commit_that_is_checked_out(sb, adas_envir
     assert done.stdout == f"{live_server.url}/results/{result.pk}\n"
     assert str(result.repository) == "ada/vision"
     assert (result.build.commit, result.build.branch, result.tier) == (head(checkout).strip(), "trunk", "self-reported")
+
+
+def test_predictions_beside_the_records_are_sent_along(sb, adas_environment, checkout):
+    add_known_benchmarks()
+    builder = PredictionsBuilder(classes=10)
+    builder.add(["a", "b", "c"], np.eye(10)[:3])
+    written = write_predictions(checkout / "kept" / "resnet.npz", builder.finish())
+    named = {"name": written.name, "size": written.size, "sha256": written.sha256}
+    facts = {"dataset_name": "CIFAR-10", "samples": 3, "predictions": named}
+    (checkout / "kept" / "records.json").write_text(json.dumps([RECORD | facts]))
+    done = sb("submit", "kept/records.json", cwd=checkout, env=adas_environment)
+    assert done.returncode == 0, done.stderr
+    result = Result.objects.get()
+    assert result.predictions_sha256 == written.sha256
+    with result.predictions.open() as kept:
+        assert kept.read() == (checkout / "kept" / "resnet.npz").read_bytes()
+
+
+def test_submission_that_is_refused_is_one_line(sb, adas_environment, checkout):
+    sb("run", cwd=checkout)
+    done = sb("submit", "--commit", "HEAD", cwd=checkout, env=adas_environment)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "40 hexadecimal digits" in done.stderr
+    assert not Result.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://github.com/ada/vision.git", "github.com/ada/vision"),
+        ("https://ada:secret@github.com/ada/vision", "github.com/ada/vision"),
+        ("ssh://git@git.example.org:2222/group/sub/vision.git", "git.example.org/group/sub/vision"),
+        ("git@github.com:ada/vision.git", "github.com/ada/vision"),
+    ],
+)
+def test_origin_names_the_repository_and_tells_no_password(checkout, url, name):
+    subprocess.run(["git", "remote", "set-url", "origin", url], cwd=checkout, check=True)
+    assert repository_of(checkout) == name
+
+
+@pytest.mark.parametrize("url", ["/srv/git/vision.git", "../vision", "file:///srv/git/vision"])
+def test_origin_that_is_on_no_host_is_refused(checkout, url):
+    subprocess.run(["git", "remote", "set-url", "origin", url], cwd=checkout, check=True)
+    with pytest.raises(Unusable, match="--repository"):
+        repository_of(checkout)
 
 
 def test_submit_without_records_says_what_writes_them(sb, checkout):

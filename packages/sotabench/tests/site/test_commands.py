@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from django.core.management import call_command
 
 SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
 CARD = """model-index:
@@ -74,6 +75,11 @@ def test_what_cannot_be_done_is_said_in_one_line(sotabench):
     done = sotabench("benchmarks", "labels", "none", "none.csv")
     assert done.returncode == 1
     assert done.stderr == "sotabench: expected a benchmark, found none at 'none'\n"
+
+
+@pytest.mark.django_db
+def test_every_change_of_the_models_has_its_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
 def test_settings_are_printed(sotabench):

@@ -115,8 +115,8 @@ def test_owner_sees_what_is_private_and_that_it_is(client, hidden, ada, addresse
 QUERIES = {
     "front": 10,
     "benchmarks": 3,
-    "leaderboard": 10,
-    "leaderboard by speed": 10,
+    "leaderboard": 11,
+    "leaderboard by speed": 11,
     "published": 5,
     "plot": 6,
     "plot by year": 10,

@@ -231,6 +231,12 @@ def test_long_lists_come_in_pages_that_keep_what_was_chosen(page, submit, record
     assert "Page 2 of 2" in page(f"{BOARD}?q=Net&page=2")
 
 
+@pytest.mark.parametrize("tab", ["results", "papers"])
+def test_filtering_keeps_the_order(page, resnext, tab):
+    html = page(f"{BOARD}?tab={tab}&sort=model&order=up")
+    assert '<input type="hidden" name="sort" value="model"><input type="hidden" name="order" value="up">' in html
+
+
 def test_help_link_is_the_owner_s(page, db, settings):
     settings.HELP_URL = "https://forum.example.org/"
     assert 'href="https://forum.example.org/"' in page("/")

@@ -112,3 +112,21 @@ def test_wrong_password_says_so(client, ada):
 def test_a_site_that_takes_nobody_offers_no_sign_up(client, db, settings):
     settings.SIGNUP_OPEN = False
     assert "Sign up" not in client.get("/").content.decode()
+
+
+def test_only_one_s_own_page_leads_to_password_and_addresses(as_ada, bob):
+    links = ["/accounts/password/change/", "/accounts/email/", "/accounts/3rdparty/"]
+    own, other = (as_ada.get(f"/user/{name}").content.decode() for name in ("ada", "bob"))
+    for link in links:
+        assert f'href="{link}"' in own
+        assert link not in other
+        html = as_ada.get(link).content.decode()
+        assert 'class="brand"' in html
+        assert "<script" not in html
+
+
+def test_members_only_site_shows_nothing_to_strangers(client, settings, ada):
+    settings.MEMBERS_ONLY = True
+    for address in ("/", "/benchmarks", "/user/ada", "/results/1", "/robots.txt"):
+        assert client.get(address).url.startswith("/accounts/login/")
+    assert client.get("/accounts/login/").status_code == 200

@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 
 from sotabench.server.accounts.models import ApiToken, Scope, User
+from sotabench.server.errors import Invalid
 
 TOKEN_START = "sb_"  # noqa: S105 - how every token begins, so that scanners of leaks know one
 _SHOWN = len(TOKEN_START) + 6
@@ -50,9 +52,16 @@ def revoke_token(token: ApiToken) -> None:
 
 
 def create_first_owner(username: str) -> str | None:
-    """Make the site's owner and return the password, or return None when the site has an owner already."""
+    """Make the site's owner and return the password, or return None when the site has an owner already.
+
+    Raises Invalid for a name that no account can have.
+    """
     if User.objects.filter(is_superuser=True).exists():
         return None
+    try:
+        User(username=username).clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise Invalid("; ".join(error.messages)) from error
     password = secrets.token_urlsafe(16)
     User.objects.create_superuser(username, password=password)
     return password

@@ -46,7 +46,7 @@ class PageLinks:
     after: str
 
 
-def page_of(rows: QuerySet[_Row], chosen: Chosen, size: int = ROWS) -> PageLinks:
+def page_of(rows: QuerySet[Any, Any], chosen: Chosen, size: int = ROWS) -> PageLinks:
     """The page that the address asks for, or the nearest that there is."""
     page = Paginator(rows, size).get_page(chosen.query.get("page"))
     return PageLinks(
@@ -54,3 +54,14 @@ def page_of(rows: QuerySet[_Row], chosen: Chosen, size: int = ROWS) -> PageLinks
         before=chosen.having() + f"&page={page.previous_page_number()}" if page.has_previous() else "",
         after=chosen.having() + f"&page={page.next_page_number()}" if page.has_next() else "",
     )
+
+
+def keys_of(rows: QuerySet[_Row]) -> QuerySet[_Row, int]:
+    """The rows' keys alone, in their order: a database sorts and skips these faster than whole rows."""
+    return rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)
+
+
+def in_order(rows: QuerySet[_Row], keys: list[int]) -> list[_Row]:
+    """The rows of these keys, in the order of the keys."""
+    found = rows.in_bulk(keys)
+    return [found[key] for key in keys if key in found]

@@ -12,7 +12,7 @@ from sotabench.server.papers.queries import reported_on
 from sotabench.server.repositories.queries import Viewer
 from sotabench.server.web.beside import rows_with
 from sotabench.server.web.leaderboard import COLUMNS, Board, PaperBoard
-from sotabench.server.web.pages import Chosen, page_of
+from sotabench.server.web.pages import Chosen, in_order, keys_of, page_of
 from sotabench.server.web.plot import plot_of
 from sotabench.server.web.published import published_rows
 from sotabench.server.web.ranks import ranks_on
@@ -34,8 +34,9 @@ def benchmark(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _results(found: Benchmark, viewer: Viewer, chosen: Chosen) -> dict[str, Any]:
     board = Board(chosen, list(found.metrics.all()))
-    links = page_of(board.of(leaderboard(found, viewer).select_related("repository__owner", "build")), chosen)
-    results = list(links.page.object_list)
+    everything = leaderboard(found, viewer).select_related("repository__owner", "build")
+    links = page_of(keys_of(board.of(everything)), chosen)
+    results = in_order(everything, list(links.page.object_list))
     for result in results:
         result.benchmark = found
     letters = tied_letters(results) if board.is_plain else {}
