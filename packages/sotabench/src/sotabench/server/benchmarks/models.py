@@ -47,6 +47,28 @@ class Benchmark(models.Model):
         return f"{self.task} on {self.dataset}"
 
 
+class DataCopy(models.Model):
+    """A benchmark's images as builds see them: under numbers of this site's own, their classes drawn anew.
+
+    `folder` is below the site's data folder; `numbers` says which image is which, and is never shown.
+    """
+
+    benchmark = models.OneToOneField(Benchmark, on_delete=models.PROTECT, related_name="copy")
+    dataset_name = models.CharField(max_length=100, unique=True, help_text="as records name the data set")
+    folder = models.CharField(max_length=300)
+    numbers = models.FileField(max_length=200, help_text="the id of every image by the name that builds see")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 over the images")
+    samples = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "data copies"
+        ordering: ClassVar = ["dataset_name"]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}, {self.samples} images"
+
+
 class Metric(models.Model):
     """A number by which a benchmark's models are compared; the one at position 0 ranks."""
 
@@ -89,6 +111,12 @@ class Result(models.Model):
     record_sha256 = models.CharField(max_length=64)
     predictions = models.FileField(max_length=200, blank=True)
     predictions_sha256 = models.CharField(max_length=64, blank=True)
+    call_key = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of model and arguments; of a build's call"
+    )
+    carried_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="where it was measured"
+    )
     superseded_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="earlier")
     created_at = models.DateTimeField(auto_now_add=True)
 

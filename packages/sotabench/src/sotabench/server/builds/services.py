@@ -15,12 +15,18 @@ from sotabench.server.repositories.services import check_may_change
 Status = Build.Status
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.CANCELLED}),
+    Status.QUEUED: frozenset({Status.RUNNING, Status.SKIPPED, Status.CANCELLED, Status.BROKEN}),
+    Status.RUNNING: frozenset(
+        {Status.QUEUED, Status.FINISHED, Status.FAILED, Status.BROKEN, Status.SKIPPED, Status.CANCELLED}
+    ),
     Status.RECEIVING: frozenset({Status.FINISHED}),
     Status.FINISHED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.BROKEN: frozenset(),
+    Status.SKIPPED: frozenset(),
     Status.CANCELLED: frozenset(),
 }
-
+"""A build that is queued again lost its runner. The states without a way out are final: a re-run is a new build."""
 
 @transaction.atomic
 def create_build(repository: Repository, user: User, *, commit: str, origin: str, branch: str = "") -> Build:
