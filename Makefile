@@ -7,7 +7,7 @@ PHOTOGRAPHS := build/photographs
 .PHONY: demo test test-postgres lint docs bench clean help
 
 help:
-	@echo "make demo   evaluate real models on real ImageNet photographs (installs what it needs into $(VENV))"
+	@echo "make demo   evaluate real models on real ImageNet photographs and show them on a site (installs what it needs into $(VENV))"
 	@echo "make test   run the linters and every test"
 	@echo "make test-postgres  run the site's tests over a PostgreSQL of their own"
 	@echo "make lint   ruff, mypy, import-linter"
