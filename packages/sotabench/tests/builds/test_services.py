@@ -6,7 +6,16 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from sotabench.server.builds.models import Build
-from sotabench.server.builds.services import MOVES, Status, cancel_build, create_build, move
+from sotabench.server.builds.services import (
+    MOVES,
+    Status,
+    build_again,
+    build_now,
+    build_push,
+    cancel_build,
+    create_build,
+    move,
+)
 from sotabench.server.errors import Conflict, Forbidden
 from sotabench.server.repositories.models import Repository
 
@@ -71,3 +80,55 @@ def test_builds_that_are_asked_for_at_once_get_numbers_of_their_own(vision, ada,
     with ThreadPoolExecutor(8) as threads:
         numbers = list(threads.map(ask, range(24)))
     assert sorted(numbers) == list(range(1, 25))
+
+
+def test_same_commit_pushed_twice_is_one_build(vision, commit):
+    first = build_push(vision, commit=commit, branch="main")
+    assert build_push(vision, commit=commit, branch="main") == first
+    assert vision.builds.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_push_told_many_times_at_once_is_one_build(vision, commit):
+    def tell(_):
+        try:
+            return build_push(vision, commit=commit, branch="main").number
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(tell, range(16))) == {1}
+
+
+def test_newer_push_skips_an_older_one_that_waits_and_leaves_one_that_runs(vision):
+    running = build_push(vision, commit="1" * 40, branch="main")
+    move(running, Status.RUNNING)
+    older = build_push(vision, commit="2" * 40, branch="main")
+    elsewhere = build_push(vision, commit="3" * 40, branch="other")
+    newer = build_push(vision, commit="4" * 40, branch="main")
+    statuses = {build.commit[0]: (build.status, build.reason) for build in vision.builds.all()}
+    assert statuses["2"] == (Status.SKIPPED, "a newer push came before it began: 444444444444")
+    assert [statuses[key][0] for key in "134"] == [Status.RUNNING, Status.QUEUED, Status.QUEUED]
+    assert (older.number, elsewhere.number, newer.number) == (2, 3, 4)
+
+
+def test_push_to_a_repository_whose_builds_are_off_is_skipped_and_says_so(vision, commit):
+    vision.build_enabled = False
+    build = build_push(vision, commit=commit, branch="main")
+    assert (build.status, build.reason) == (Status.SKIPPED, "building at every push is turned off")
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status != Status.RECEIVING])
+def test_build_is_run_again_from_every_state(vision, ada, commit, status):
+    build = build_push(vision, commit=commit, branch="main")
+    Build.objects.filter(pk=build.pk).update(status=status)
+    again = build_again(ada, build, is_full=True)
+    assert (again.commit, again.status, again.is_full, again.origin) == (commit, Status.QUEUED, True, "requested")
+
+
+def test_submitted_results_are_not_built_again_and_strangers_build_nothing(vision, ada, bob, commit):
+    submitted = create_build(vision, ada, commit=commit, origin=Build.Origin.SUBMITTED)
+    with pytest.raises(Conflict, match="submitted"):
+        build_again(ada, submitted)
+    with pytest.raises(Forbidden):
+        build_now(bob, vision, commit=commit)

@@ -13,6 +13,7 @@
 | `SOTABENCH_NAME` | what the site is called on its pages | `sotabench` |
 | `SOTABENCH_HELP_URL` | where people ask for help (a forum, a discussion page): shown on every page | |
 | `SOTABENCH_DEFAULT_HOST` | git host of a repository that is named without one | `github.com` |
+| `SOTABENCH_BUILDS_AT_ONCE` | builds of one repository that may run at the same time | `1` |
 | `SOTABENCH_METRICS_TOKEN` | `/metrics` wants it as bearer token; without it only this machine may ask | |
 | `SOTABENCH_LOG` | `json` or `text` | `json` |
 | `SOTABENCH_GITHUB_ID`, `SOTABENCH_GITHUB_SECRET` | OAuth application for signing in with GitHub | |
@@ -46,6 +47,13 @@ def _url(name: str) -> str:
     return text
 
 
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise Misconfigured(f"expected {name} to be a whole number from 1, found {text!r}")
+    return int(text) if text else default
+
+
 def _secret_key(folder: Path) -> str:
     if key := os.environ.get("SOTABENCH_SECRET_KEY"):
         return key
@@ -61,6 +69,7 @@ HELP_URL = _url("SOTABENCH_HELP_URL")
 MEMBERS_ONLY = _flag("SOTABENCH_MEMBERS_ONLY")
 SIGNUP_OPEN = _flag("SOTABENCH_SIGNUP", default=not MEMBERS_ONLY)
 DEFAULT_GIT_HOST = os.environ.get("SOTABENCH_DEFAULT_HOST") or "github.com"
+BUILDS_AT_ONCE = _number("SOTABENCH_BUILDS_AT_ONCE", 1)
 METRICS_TOKEN = os.environ.get("SOTABENCH_METRICS_TOKEN", "")
 
 # Django.

@@ -136,6 +136,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.TextField(blank=True, help_text="how it ended")
+    log_size = models.PositiveIntegerField(default=0, help_text="characters")
 
     class Meta:
         ordering: ClassVar = ["number"]

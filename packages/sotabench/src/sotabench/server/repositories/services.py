@@ -81,3 +81,8 @@ def set_public(user: User, repository: Repository, *, is_public: bool) -> None:
     check_may_change(user, repository)
     repository.is_public = is_public
     repository.save(update_fields=["is_public"])
+
+
+def why_not_built(repository: Repository) -> str:  # noqa: ARG001 - conditions come with proof of control and quotas
+    """Why the site does not build this repository now, as a clause; empty when it does."""
+    return ""

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField(auto_now_add=True)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("outcome", models.TextField(blank=True, help_text="how it ended")),
+                ("log_size", models.PositiveIntegerField(default=0, help_text="characters")),
             ],
             options={
                 "ordering": ["number"],
