@@ -13,7 +13,7 @@ from ninja import Body, Schema
 from ninja.errors import AuthenticationError, HttpError
 from pydantic import Field
 
-from benchrecord import InvalidRecord, validate_record
+from benchrecord import InvalidRecord, printable, validate_record
 from sotabench.server.accounts.models import Scope, User
 from sotabench.server.accounts.services import create_token
 from sotabench.server.api.gate import Key, Text, TokenFor, api_of
@@ -214,14 +214,14 @@ def repository_json(found: Repository) -> Json:
 
 
 def build_json(found: Build) -> Json:
-    """A build as one flat row."""
+    """A build as one flat row; the client prints it as it comes, so what strangers wrote is made harmless here."""
     return {
         "run_number": found.number,
         "status": found.status,
         "commit": found.commit,
-        "branch": found.branch,
+        "branch": printable(found.branch, 255),
         "origin": found.origin,
-        "reason": found.reason,
+        "reason": printable(found.reason, 1000),
         "created": found.created_at.isoformat(timespec="seconds"),
     }
 
