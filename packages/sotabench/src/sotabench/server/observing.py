@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
 from benchrecord import printable
@@ -60,6 +61,7 @@ class ObserveRequests:
         return response
 
 
+@require_safe
 def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - a view
     """200 while the database answers, else 503."""
     try:
@@ -71,6 +73,7 @@ def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - a view
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Metrics for Prometheus: for whoever has the token, or without one for this machine alone."""
     if not _may_see_metrics(request):

@@ -2,8 +2,9 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -20,3 +21,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
     def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002 - allauth's signature
         """Whether a first sign-in through a provider makes an account."""
         return bool(settings.SIGNUP_OPEN)
+
+    def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
+        """The provider as it is configured. Raises Http404 where it is not: then there is no such way to sign in."""
+        try:
+            return super().get_app(request, provider, client_id)
+        except SocialApp.DoesNotExist as error:
+            raise Http404(f"expected {provider} to be configured, found nothing about it") from error
