@@ -194,7 +194,8 @@ def test_calls_without_a_command_are_answered(ask, vision):
     assert not vision.build_enabled
 
 
-def test_refusals_are_printed_in_the_clients_words(command, environment, adas_environment, ada, bob, vision, settings):
+@pytest.mark.usefixtures("vision")
+def test_refusals_are_printed_in_the_clients_words(command, environment, adas_environment, ada, bob, settings):
     start = ("build", "start", "pytorch/vision")
     bobs = environment | {"SOTABENCH_TOKEN": create_token(bob, name="bob")[1]}
     submitting = environment | {"SOTABENCH_TOKEN": create_token(ada, name="submit", scopes=[Scope.SUBMIT])[1]}

@@ -16,6 +16,9 @@ import urllib.request
 import pytest
 
 SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
+NO_REDIRECTS = urllib.request.build_opener(
+    type("Stay", (urllib.request.HTTPRedirectHandler,), {"redirect_request": lambda *_: None})
+)
 OWNER_LINE = re.compile(r"The site's owner is (\w+); the password, shown this once: (\S+)")
 
 
@@ -50,10 +53,10 @@ class Site:
     def __init__(self, address, process, log):
         self.address, self.process, self._log = address, process, log
 
-    def get(self, path):
-        request = urllib.request.Request(self.address + path)
+    def get(self, path, **headers):
+        request = urllib.request.Request(self.address + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with NO_REDIRECTS.open(request, timeout=20) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as answer:
             with answer:
@@ -112,9 +115,21 @@ def test_one_command_makes_and_serves_a_site_and_prints_the_password_once(run_si
     assert (logged["method"], logged["status"], logged["user"]) == ("GET", 200, None)
 
     assert site.stop() == 0
-    again = run_site()
+    again = run_site(SOTABENCH_MEMBERS_ONLY="true")
+    assert again.get("/benchmarks")[1]["Location"] == "/accounts/login/?next=/benchmarks"
+    assert again.get("/accounts/benchmarks", SCRIPT_NAME="/accounts")[0] == 404
     assert not OWNER_LINE.search(again.log())
     assert password not in again.log()
+
+
+def test_https_that_no_proxy_ends_is_refused_instead_of_redirected_for_ever(tmp_path):
+    done = subprocess.run(
+        [*SOTABENCH, "serve"],
+        env={**os.environ, "SOTABENCH_HTTPS": "true", "SOTABENCH_BEHIND_PROXY": "false"},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "SOTABENCH_BEHIND_PROXY" in done.stderr
 
 
 def test_settings_that_make_no_sense_are_refused_in_one_line(tmp_path):

@@ -19,6 +19,8 @@ from benchrecord import printable
 _LOG = logging.getLogger("sotabench.requests")
 _REQUESTS = Counter("sotabench_requests", "Requests answered", ["method", "view", "status"])
 _SECONDS = Histogram("sotabench_request_seconds", "Time to answer a request", ["view"])
+_KEYS = frozenset({"upload-part", "account_reset_password_from_key", "account_confirm_email"})
+"""Views whose address is a key: whoever read it in a log could use it."""
 _QUIET = frozenset({"/healthz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -94,11 +96,16 @@ def _view_of(request: HttpRequest) -> str:
     return request.resolver_match.route if request.resolver_match else "none"
 
 
+def _path(request: HttpRequest) -> str:
+    found = request.resolver_match
+    return f"/{found.route}" if found and found.view_name in _KEYS else printable(request.path, 300)
+
+
 def _facts(request: HttpRequest, response: HttpResponseBase, seconds: float) -> dict[str, object]:
     user = getattr(request, "user", None)
     return {
         "method": printable(request.method or "", 20),
-        "path": printable(request.path, 300),
+        "path": _path(request),
         "status": response.status_code,
         "milliseconds": round(seconds * 1000, 1),
         "user": user.pk if user is not None and user.is_authenticated else None,

@@ -1,9 +1,12 @@
 """All addresses of the site."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from sotabench.server import observing
+
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # nobody counts tries there
 
 urlpatterns = [
     path("healthz", observing.health),

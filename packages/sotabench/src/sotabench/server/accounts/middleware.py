@@ -1,4 +1,7 @@
-"""Who is asking, when it is a program; and the door of a site that is for members only."""
+"""Who is asking, when it is a program; and the door of a site that is for members only.
+
+Both look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
+"""
 
 from collections.abc import Callable
 from typing import cast
@@ -38,7 +41,7 @@ class TokenAuthentication:
         """Set the request's user and `api_token`, then go on."""
         found = cast("SiteRequest", request)
         found.api_token = None
-        if request.path.startswith(_API):
+        if request.path_info.startswith(_API):
             found.api_token = token_of(request.headers.get("Authorization", ""))
             found.user = found.api_token.user if found.api_token else AnonymousUser()
             if found.api_token:
@@ -54,12 +57,16 @@ class MembersOnly:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Go on, or turn away."""
-        if settings.MEMBERS_ONLY and not request.user.is_authenticated and not request.path.startswith(_OPEN_TO_ALL):
+        if (
+            settings.MEMBERS_ONLY
+            and not request.user.is_authenticated
+            and not request.path_info.startswith(_OPEN_TO_ALL)
+        ):
             return _refusal(request)
         return self._get_response(request)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(_API):
+    if request.path_info.startswith(_API):
         return JsonResponse({"message": "this site is for members only: send a token"}, status=401)
     return redirect_to_login(request.get_full_path())

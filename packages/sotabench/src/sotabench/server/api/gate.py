@@ -4,10 +4,12 @@ A refusal is `{"errors": [...]}` with status 400, else `{"message": "..."}`.
 """
 
 import time
+from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
@@ -56,7 +58,7 @@ class TokenFor(AuthBase):
 
 
 class Requests(BaseThrottle):
-    """At most so many requests a minute for each token, or for each address that sends none.
+    """At most so many requests a minute for each user by tokens, and for each address without one.
 
     Counted in the cache; a site with several processes and a cache in each allows that many times more.
     """
@@ -66,7 +68,7 @@ class Requests(BaseThrottle):
         token = cast("SiteRequest", request).api_token
         limit = settings.API_REQUESTS_A_MINUTE["token" if token else "address"]
         now = int(time.time())
-        who = f"token:{token.pk}" if token else f"address:{address_of(request)}"
+        who = f"user:{token.user_id}" if token else f"address:{address_of(request)}"
         key = f"api-requests:{who}:{now // _WINDOW}"
         cache.add(key, 0, timeout=2 * _WINDOW)
         count = cache.incr(key)
@@ -75,11 +77,18 @@ class Requests(BaseThrottle):
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where the request came from; behind a proxy it is what that proxy, and nobody before it, says."""
+    """Where the request came from; behind a proxy it is what that proxy, and nobody before it, says.
+
+    Of an IPv6 address the network alone: whoever has one address has all that begin so.
+    """
     forwarded = request.headers.get("X-Forwarded-For", "")
+    found = str(request.META.get("REMOTE_ADDR", ""))
     if settings.BEHIND_PROXY and forwarded:
-        return str(forwarded).rsplit(",", 1)[-1].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
+        found = str(forwarded).rsplit(",", 1)[-1].strip()
+    try:
+        return str(IPv6Network(f"{found}/64", strict=False).network_address)
+    except ValueError:
+        return found
 
 
 def refusal(status: int, *messages: str) -> JsonResponse:
@@ -116,6 +125,11 @@ def _not_valid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     return refusal(400, *(f"{place}: {message}" for place, message in places))
 
 
+def _suspicious(_request: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
+    """More JSON, fields or files than are read."""
+    return refusal(400, str(error))
+
+
 def _too_many(request: HttpRequest, _error: Throttled) -> HttpResponse:
     limit, remaining, reset = request.META["sotabench.rate"]
     answer = refusal(429, f"expected at most {limit} requests a minute, found more; wait {reset} seconds")
@@ -130,4 +144,5 @@ _HANDLERS: dict[type[Exception], Any] = {
     ValidationError: _not_valid,
     Throttled: _too_many,
     HttpError: _http_error,
+    SuspiciousOperation: _suspicious,
 }

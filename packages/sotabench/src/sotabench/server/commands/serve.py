@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 
+from sotabench.errors import Misconfigured
 from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
@@ -18,7 +19,12 @@ from sotabench.server.papers.importing import import_files, shipped_files
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make what is missing, then serve until stopped."""
+    """Make what is missing, then serve until stopped. Raises Misconfigured."""
+    if settings.HTTPS and not settings.BEHIND_PROXY:
+        raise Misconfigured(
+            "expected SOTABENCH_BEHIND_PROXY=true beside SOTABENCH_HTTPS=true: this program speaks plain HTTP, "
+            "so a proxy in front has to end TLS, and would be redirected for ever"
+        )
     prepare_site()
     if password := create_first_owner(arguments.owner):
         print(f"The site's owner is {arguments.owner}; the password, shown this once: {password}")
@@ -57,6 +63,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": 5,
             "proc_name": "sotabench",
             "control_socket_disable": True,
+            # What a proxy says is believed by the site's own setting alone, and no header moves a path.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "logconfig_dict": _logging(),
         }
         super().__init__()

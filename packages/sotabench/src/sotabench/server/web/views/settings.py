@@ -16,9 +16,10 @@ from sotabench.server.repositories.queries import repositories_for, repository_f
 from sotabench.server.repositories.services import connect_repository, identity_of, set_public
 from sotabench.server.web.addresses import repository_url
 from sotabench.server.web.formats import plain
+from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.views.answers import refusals_shown, signed_in
 
-_MOST_TOKENS = 100
+_MOST_REPOSITORIES = 100
 
 
 class TokenForm(forms.Form):
@@ -47,7 +48,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         _, text = create_token(user, name=plain(form.cleaned_data["name"], 90), scopes=form.cleaned_data["scopes"])
         form = TokenForm()
-    facts = {"form": form, "new_token": text, "tokens": tokens_of(user)[:_MOST_TOKENS]}
+    facts = {"form": form, "new_token": text, "list": page_of(tokens_of(user), Chosen(request.GET))}
     return render(request, "web/tokens.html", facts)
 
 
@@ -74,7 +75,7 @@ def connect(request: HttpRequest) -> HttpResponse:
             form.add_error("address", plain(refusal, 600))
         else:
             return redirect(repository_url(made))
-    mine = repositories_for(request.user).filter(owner=signed_in(request))[:_MOST_TOKENS]
+    mine = repositories_for(request.user).filter(owner=signed_in(request))[:_MOST_REPOSITORIES]
     return render(request, "web/connect.html", {"form": form, "repositories": mine})
 
 

@@ -1,0 +1,95 @@
+"""Ways round the door, each of them closed: another sign-in form, another path, another address, a body without end."""
+
+import logging
+
+import pytest
+from django.core.cache import cache
+from django.test import Client, RequestFactory
+
+from sotabench.server.accounts.models import ApiToken
+from sotabench.server.accounts.services import create_token
+from sotabench.server.api.gate import address_of
+from sotabench.server.bodies import MOST_OF_A_CALL, MOST_OF_A_FORM
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"  # noqa: S105 - of the tests' users
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counts():
+    cache.clear()
+
+
+def test_admin_has_no_sign_in_form_of_its_own_that_nobody_counts(client, owner_of_site):
+    answer = client.post("/admin/login/", {"username": "owner", "password": PASSWORD, "next": "/admin/"})
+    assert (answer.status_code, answer.url.split("?")[0]) == (302, "/accounts/login/")
+    assert "_auth_user_id" not in client.session
+    client.force_login(owner_of_site)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_admin_is_not_for_those_who_are_no_staff(client, ada):
+    client.force_login(ada)
+    assert client.get("/admin/login/").status_code == 403
+    assert client.get("/admin/accounts/apitoken/").status_code == 302
+
+
+def test_prefix_that_a_proxy_passes_on_opens_no_members_only_page(settings):
+    settings.MEMBERS_ONLY = True
+    inside = Client(SCRIPT_NAME="/accounts")
+    assert inside.get("/accounts/benchmarks", PATH_INFO="/benchmarks").status_code == 302
+
+
+def test_all_addresses_of_a_home_are_one_address():
+    ask = RequestFactory().get
+    assert address_of(ask("/", REMOTE_ADDR="2001:db8:1:2::a")) == address_of(ask("/", REMOTE_ADDR="2001:db8:1:2:f::b"))
+    assert address_of(ask("/", REMOTE_ADDR="2001:db8:1:3::a")) != address_of(ask("/", REMOTE_ADDR="2001:db8:1:2::a"))
+    assert address_of(ask("/", REMOTE_ADDR="203.0.113.7")) == "203.0.113.7"
+
+
+def test_more_tokens_are_not_more_requests(ada, settings):
+    settings.API_REQUESTS_A_MINUTE = {"token": 2, "address": 0}
+    tokens = [create_token(ada, name=str(number))[1] for number in range(3)]
+    asked = [Client(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/benchmarks") for token in tokens]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+
+
+def test_many_other_counts_do_not_push_out_a_count():
+    cache.set("count", 7, timeout=60)
+    for number in range(5000):
+        cache.set(f"other-{number}", 1, timeout=60)
+    assert cache.get("count") == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/accounts/login/", MOST_OF_A_FORM), ("/api/v1/submissions", MOST_OF_A_CALL)]
+)
+def test_body_that_is_too_large_is_refused_before_it_is_read(client, path, most):
+    answer = client.post(path, b"x", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=most + 1)
+    assert answer.status_code == 413
+    assert "bytes" in answer.json()["message"]
+
+
+def test_more_json_than_is_read_is_refused_in_json(client, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    answer = client.post("/api/v0/check/results/", "x" * 101, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["errors"]
+
+
+def test_address_that_is_a_key_is_not_in_the_log(client, caplog):
+    caplog.set_level(logging.INFO, logger="sotabench.requests")
+    client.get("/accounts/password/reset/key/1-secret-key/")
+    client.put("/api/v0/part/the-secret")
+    client.get("/accounts/confirm-email/the-secret/")
+    paths = [record.facts["path"] for record in caplog.records if hasattr(record, "facts")]
+    assert len(paths) == 3
+    assert not [path for path in paths if "secret" in path]
+
+
+def test_every_token_can_be_found_and_revoked(client, ada):
+    for number in range(120):
+        create_token(ada, name=f"token {number}")
+    client.force_login(ada)
+    first, last = ApiToken.objects.order_by("pk").first(), client.get("/settings/tokens?page=3")
+    assert f"/settings/tokens/{first.pk}/revoke" in last.content.decode()
