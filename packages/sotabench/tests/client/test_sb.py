@@ -11,8 +11,9 @@ from sotabench.errors import Unusable
 from sotabench.server.accounts.models import ApiToken
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.builds import leases
 from sotabench.server.builds.models import Build
-from sotabench.server.builds.services import create_build
+from sotabench.server.builds.services import Status, build_push, create_build
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RECORD = {
@@ -237,3 +238,15 @@ def test_every_command_has_help():
     found = list(commands(main))
     assert len(found) > 15
     assert [command.name for command in found if len(command.help or "") < 15] == []
+
+
+def test_log_is_followed_to_the_builds_end_and_the_build_run_again(sb, adas_sb, vision):
+    build_push(vision, commit=COMMIT, branch="main")
+    running = leases.claim(leases.create_runner("here")[0], slot=0)
+    leases.append_log(running.token, 0, "first\n\x1b[31msecond")
+    assert sb("build", "log", "pytorch/vision", "1").stdout == "first\nsecond\n"
+    leases.end_attempt(running.token, Status.FAILED, reason="no")
+    done = sb("build", "log", "--follow", "pytorch/vision", "1")
+    assert (done.stdout, done.stderr) == ("first\nsecond\n", "failed\n")
+    assert adas_sb("build", "again", "--full", "pytorch/vision", 1)["number"] == 2
+    assert Build.objects.get(number=2).is_full

@@ -88,7 +88,10 @@ WRITES = [
     Write("POST", V0 + "upload/part/end/", part, SUBMIT, other=404, done=409),
     Write("POST", V0 + "upload/end/", lambda made: {"upload_id": made.upload}, SUBMIT, other=404, done=409),
     Write("POST", V1 + "repositories/<key>/builds/<number>/cancel", scope=MANAGE),
+    Write("POST", V1 + "repositories/<key>/builds/<number>/again", scope=MANAGE),
     Write("POST", V1 + "submissions", submission, SUBMIT),
+    Write("POST", "builds/<path:identity>/<int:number>/cancel", stranger=302, wrong=302, done=302),
+    Write("POST", "builds/<path:identity>/<int:number>/again", stranger=302, wrong=302, done=302),
     Write("POST", "settings/tokens/<int:key>/revoke", stranger=302, other=404, wrong=302, done=302),
     Write(
         "POST", "settings/repositories/<path:identity>/visibility", lambda made: {"public": "no"},

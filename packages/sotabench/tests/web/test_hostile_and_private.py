@@ -123,7 +123,7 @@ QUERIES = {
     "paper": 14,
     "user": 3,
     "repository": 11,
-    "build": 11,
+    "build": 14,
     "result": 11,
 }
 

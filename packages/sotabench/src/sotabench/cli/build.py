@@ -1,11 +1,15 @@
 """`sb build`: what was made of a repository's commits."""
 
+import time
+
 import click
 
+from benchrecord import printable
 from sotabench.cli.command import Context, asks_site, owner_and_name
 from sotabench.client import Site
 
 COLUMNS = ("number", "status", "commit", "branch", "origin", "created_at")
+_LOOK_EVERY = 1.0
 
 
 @click.group()
@@ -43,8 +47,38 @@ def build_get(context: Context, site: Site, repository: str, number: int) -> Non
 @click.argument("number", type=click.IntRange(min=1))
 @asks_site
 def build_cancel(context: Context, site: Site, repository: str, number: int) -> None:
-    """Give up build NUMBER of REPOSITORY, if it still waits."""
+    """Give up build NUMBER of REPOSITORY, waiting or running."""
     context.show(site.post(f"{_builds(site, repository)}/{number}/cancel"))
+
+
+@build.command("again")
+@click.argument("repository")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--full", is_flag=True, help="Run everything; carry nothing over from earlier builds.")
+@asks_site
+def build_again(context: Context, site: Site, repository: str, number: int, *, full: bool) -> None:
+    """Build the commit of build NUMBER of REPOSITORY again."""
+    context.show(site.post(f"{_builds(site, repository)}/{number}/again?full={str(full).lower()}"))
+
+
+@build.command("log")
+@click.argument("repository")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("-f", "--follow", is_flag=True, help="Go on until the build is over.")
+@asks_site
+def build_log(context: Context, site: Site, repository: str, number: int, *, follow: bool) -> None:
+    """Print the log of build NUMBER of REPOSITORY."""
+    address, after = f"{_builds(site, repository)}/{number}/log", 0
+    while True:
+        part = site.get(address, after=after)
+        if part["text"]:
+            context.show(part, lambda found: "\n".join(printable(line, 4000) for line in found["text"].splitlines()))
+        reads_on, after = part["next"] != after, part["next"]
+        if part["is_over"] or not (follow or reads_on):
+            break
+        if not reads_on:
+            time.sleep(_LOOK_EVERY)
+    click.echo(f"{part['status']}{': ' + part['stage'] if part['stage'] else ''}", err=True)
 
 
 def _builds(site: Site, repository: str) -> str:

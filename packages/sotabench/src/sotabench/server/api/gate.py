@@ -35,6 +35,7 @@ def _without_nul(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
 Key = Annotated[int, Field(ge=0, le=2**31 - 1)]
+LongKey = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class TokenFor(AuthBase):

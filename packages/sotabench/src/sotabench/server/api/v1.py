@@ -13,11 +13,12 @@ from ninja.pagination import paginate
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope, User
-from sotabench.server.api.gate import Key, Text, TokenFor, api_of
+from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of
 from sotabench.server.api.paging import Pages
 from sotabench.server.api.v1_shapes import (
     BenchmarkOut,
     BuildOut,
+    LogOut,
     PaperOut,
     ReportedOut,
     RepositoryOut,
@@ -36,8 +37,8 @@ from sotabench.server.benchmarks.queries import (
 )
 from sotabench.server.benchmarks.submissions import Submission, submit_records
 from sotabench.server.builds.models import Build
-from sotabench.server.builds.queries import build_of, builds_of
-from sotabench.server.builds.services import cancel_build
+from sotabench.server.builds.queries import LogPart, build_of, builds_of, log_of
+from sotabench.server.builds.services import build_again, cancel_build
 from sotabench.server.errors import Invalid, NotFound
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by, reported_on
@@ -179,10 +180,22 @@ def build_results(request: HttpRequest, key: Key, number: Key) -> QuerySet[Resul
 
 @router.post("repositories/{key}/builds/{number}/cancel", response=BuildOut, auth=TokenFor(Scope.MANAGE))
 def stop_build(request: HttpRequest, key: Key, number: Key) -> Build:
-    """The build, given up; only one that waits can be."""
+    """The build, given up; one that has ended cannot be."""
     found = build_of(_repository(request, key), number)
     cancel_build(cast("User", request.user), found)
     return found
+
+
+@router.post("repositories/{key}/builds/{number}/again", response=BuildOut, auth=TokenFor(Scope.MANAGE))
+def start_again(request: HttpRequest, key: Key, number: Key, full: bool = False) -> Build:  # noqa: FBT001, FBT002 - a parameter
+    """A new build of the same commit; with `full`, nothing is carried over from earlier ones."""
+    return build_again(cast("User", request.user), build_of(_repository(request, key), number), is_full=full)
+
+
+@router.get("repositories/{key}/builds/{number}/log", response=LogOut)
+def build_log(request: HttpRequest, key: Key, number: Key, after: LongKey = 0) -> LogPart:
+    """The build's log behind `after`; ask again with `next` until `is_over`."""
+    return log_of(build_of(_repository(request, key), number), after=after)
 
 
 @router.get("results/{key}", response=WholeResultOut)

@@ -86,6 +86,16 @@ class BuildOut(Schema):
         return found.requested_by.username if found.requested_by else None
 
 
+class LogOut(Schema):
+    """Some of a build's log; the platform's own lines begin with `#`."""
+
+    text: str
+    next: int
+    is_over: bool
+    status: str
+    stage: str
+
+
 class FigureOut(Schema):
     """One number, with its own tier; `low` and `high` are the ends of its 95 % interval."""
 

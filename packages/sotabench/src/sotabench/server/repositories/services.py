@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -65,8 +66,13 @@ def _find(identity: Identity) -> Repository | None:
 
 def check_may_change(user: User, repository: Repository) -> None:
     """Raise Forbidden unless the user owns the repository here, or the site."""
-    if repository.owner_id != user.pk and not user.is_superuser:
+    if not may_change(user, repository):
         raise Forbidden(f"expected the owner of {repository} on this site; ask its owner, or the owner of the site")
+
+
+def may_change(viewer: User | AnonymousUser, repository: Repository) -> bool:
+    """Whether the viewer owns the repository here, or the site."""
+    return viewer.is_authenticated and (repository.owner_id == viewer.pk or viewer.is_superuser)
 
 
 def set_build_enabled(user: User, repository: Repository, *, enabled: bool) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from sotabench.server.web.views import benchmarks, front, papers, repositories, results, settings
+from sotabench.server.web.views import benchmarks, builds, front, papers, repositories, results, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front.front, name="front"),
@@ -12,7 +12,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("paper/<slug:slug>", papers.paper, name="paper"),
     path("user/<str:username>", repositories.user, name="user"),
     path("user/<str:username>/repos/<path:identity>", repositories.repository, name="repository"),
-    path("builds/<path:identity>/<int:number>", repositories.build, name="build"),
+    path("builds/<path:identity>/<int:number>", builds.build, name="build"),
+    path("builds/<path:identity>/<int:number>/log", builds.log, name="build-log"),
+    path("builds/<path:identity>/<int:number>/log.txt", builds.log_text, name="build-log-text"),
+    path("builds/<path:identity>/<int:number>/cancel", builds.cancel, name="cancel-build"),
+    path("builds/<path:identity>/<int:number>/again", builds.again, name="build-again"),
     path("results/<int:key>", results.result, name="result"),
     path("results/<int:key>/record.json", results.record, name="record"),
     path("results/<int:key>/compare", results.compare, name="compare"),

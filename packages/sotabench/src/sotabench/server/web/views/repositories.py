@@ -1,4 +1,4 @@
-"""Pages of users, repositories and builds."""
+"""Pages of users and repositories."""
 
 from urllib.parse import urlencode
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from sotabench.server.accounts.models import User
-from sotabench.server.benchmarks.queries import current_results, results_for
-from sotabench.server.builds.queries import build_of, builds_of
+from sotabench.server.benchmarks.queries import current_results
+from sotabench.server.builds.queries import builds_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for, repository_for
 from sotabench.server.repositories.services import identity_of
@@ -48,19 +48,6 @@ def repository(request: HttpRequest, username: str, identity: str) -> HttpRespon
     facts = {"repository": found, "list": links, "rows": rows_of(results), "builds": builds}
     facts["badge"] = _badge(request, found) if found.is_public and found.host == settings.DEFAULT_GIT_HOST else ""
     return render(request, "web/repository.html", facts)
-
-
-@page
-def build(request: HttpRequest, identity: str, number: int) -> HttpResponse:
-    """Where the build stands, and the results that it brought."""
-    repository_found = repository_for(request.user, identity_of(identity))
-    found = build_of(repository_found, number)
-    found.repository = repository_found
-    results = results_for(request.user).filter(build=found).select_related("repository__owner")
-    results = results.prefetch_related("figures", "benchmark__metrics").order_by("benchmark", "-rank_value", "id")
-    links = page_of(results, Chosen(request.GET))
-    facts = {"build": found, "list": links, "rows": rows_of(list(links.page.object_list))}
-    return render(request, "web/build.html", facts)
 
 
 def _badge(request: HttpRequest, found: Repository) -> str:

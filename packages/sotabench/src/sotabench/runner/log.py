@@ -1,0 +1,86 @@
+"""An attempt's log on its way to the site: lines are sent in order, none lost; the lease is kept meanwhile."""
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from sotabench.errors import SiteRefused
+from sotabench.lines import Lines
+from sotabench.runner.site import LeaseLost, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_OUTPUT = 4 << 20
+"""Bytes of a repository's own output that are kept."""
+
+MOST_LINES_AT_ONCE = 500
+_SEND_EVERY, _RENEW_EVERY = 0.2, 5.0
+
+
+class Log:
+    """`say` and `output` are for the stages, from any thread; a thread of its own sends. Use as a context.
+
+    A lost lease sets `stop`, which ends whatever runs.
+    """
+
+    def __init__(self, report: Report, stop: threading.Event) -> None:
+        self._report, self._stop = report, stop
+        self._lines: list[str] = []
+        self._partial = Lines()
+        self._left, self._number = MOST_OUTPUT, 0
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def say(self, line: str) -> None:
+        """A line of the platform's own."""
+        with self._lock:
+            self._lines.extend(self._partial.finish())
+            self._lines.append(f"# {line}")
+
+    def output(self, data: bytes) -> None:
+        """What a process of the repository printed; past `MOST_OUTPUT` it is dropped, and a line says so."""
+        with self._lock:
+            if self._left <= 0:
+                return
+            self._lines.extend(self._partial.feed(data[: self._left]))
+            self._left -= len(data)
+            if self._left <= 0:
+                self._lines.append(f"# the log is cut here: more than {MOST_OUTPUT} bytes of output")
+
+    def _run(self) -> None:
+        send: Callable[[], bool] = self._send
+        quiet = 0.0
+        try:
+            while not self._ending.wait(_SEND_EVERY):
+                quiet = 0.0 if send() else quiet + _SEND_EVERY
+                if quiet >= _RENEW_EVERY:
+                    self._report.renew()
+                    quiet = 0.0
+            with self._lock:
+                self._lines.extend(self._partial.finish())
+            while send():
+                pass
+        except LeaseLost:
+            self._stop.set()
+
+    def _send(self) -> bool:
+        """Send what waits, at most so many lines; whether there was anything."""
+        with self._lock:
+            lines, self._lines = self._lines[:MOST_LINES_AT_ONCE], self._lines[MOST_LINES_AT_ONCE:]
+        if not lines:
+            return False
+        try:
+            self._report.log(self._number, "\n".join(lines))
+        except SiteRefused:
+            return True  # the site keeps no more of this log
+        self._number += 1
+        return True
