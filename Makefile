@@ -44,7 +44,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(wildcard packages/*/pyproject.toml packages/*/setup.py packages/torchbench/src/*/loading/*.c packages/torchbench/src/*/loading/*.h) requirements/dev.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -e packages/benchrecord -e packages/torchbench -e "packages/sotabench[server,postgres]" -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet -e packages/benchrecord -e packages/torchbench -e "packages/sotabench[server,postgres,runner]" -r requirements/dev.txt
 	touch $@
 
 $(VENV)/.docs-installed: $(VENV)/.installed requirements/docs.txt
