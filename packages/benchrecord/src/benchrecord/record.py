@@ -87,11 +87,12 @@ def read_records(path: str | Path, *, max_size: int = 16 << 20, max_records: int
     return records
 
 
-def validate_record(record: Mapping[str, Any], *, predecessor: bool = False) -> None:
+def validate_record(record: Mapping[str, Any], *, predecessor: bool = False, carried_over: bool = False) -> None:
     """Raise InvalidRecord, naming the key, unless this is a record of version `FORMAT`.
 
     Keys that the format does not know are allowed; they are bounded like all others. With `predecessor`, a record
-    without `format` passes too when it holds nothing but the predecessor's keys.
+    without `format` passes too when it holds nothing but the predecessor's keys. With `carried_over`, so does one that
+    says that the call of its `call_key` did not run, because its result is known from an earlier run.
     """
     if not isinstance(record, dict):
         _refuse("the record", "a JSON object", record)
@@ -107,8 +108,17 @@ def validate_record(record: Mapping[str, Any], *, predecessor: bool = False) -> 
     for key in record.keys() & _FIELDS.keys():
         if record[key] is not None or key in _NEVER_NULL:
             _FIELDS[key](key, record[key])
-    if not record["results"] and record.get("predictions") is None:
+    if record.get("carried_over"):
+        _check_carried_over(record, allowed=carried_over)
+    elif not record["results"] and record.get("predictions") is None:
         _refuse("results", "given, unless there are predictions to score", record["results"])
+
+
+def _check_carried_over(record: Mapping[str, Any], *, allowed: bool) -> None:
+    if not allowed:
+        _refuse("the record", "one of a call that ran", "one that is carried over from an earlier run")
+    if record["results"] or record.get("predictions") is not None or record.get("call_key") is None:
+        _refuse("a record that is carried over", "one with a call_key, without results and predictions", record)
 
 
 def printable(text: str, limit: int = 500) -> str:
@@ -324,6 +334,16 @@ def _file(key: str, value: object) -> None:
         _refuse(f"{key}.sha256", "64 hexadecimal digits in lower case", value["sha256"])
 
 
+def _key(key: str, value: object) -> None:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        _refuse(key, "64 hexadecimal digits in lower case, or null", value)
+
+
+def _flag(key: str, value: object) -> None:
+    if not isinstance(value, bool):
+        _refuse(key, "true, false or null", value)
+
+
 def _target_map(key: str, value: object) -> None:
     _list(key, value)
     targets = cast("list[object]", value)
@@ -347,6 +367,8 @@ _FIELDS: dict[str, Check] = {
     "pytorch_hub_id": _text(200),
     "paper_results": _numbers,
     "run_hash": _text(200),
+    "call_key": _key,
+    "carried_over": _flag,
     "predictions": _file,
     "outputs": _file,
     "target_map": _target_map,

@@ -14,6 +14,7 @@ from benchrecord import BenchRecordError, Predictions, Score, score, selected
 from torchbench import checks
 from torchbench.all_outputs import outputs_folder
 from torchbench.asking import Asked, Measured
+from torchbench.call_key import call_key, companions_key
 from torchbench.companions import Row, Wanted, find_row, wanted_companions
 from torchbench.dataset import Reader, TestSet, TorchvisionReader
 from torchbench.diagnosis import Inputs, diagnose
@@ -23,7 +24,14 @@ from torchbench.loading import LoadingOptions
 from torchbench.metrics import RealAccuracy, TopK
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor, evaluating
-from torchbench.record import describe_calibration, describe_call, describe_dataset, describe_run, describe_score
+from torchbench.record import (
+    describe_calibration,
+    describe_call,
+    describe_carried_over,
+    describe_dataset,
+    describe_run,
+    describe_score,
+)
 from torchbench.report import companion_lines, result_lines, say
 from torchbench.result import BenchmarkResult, require_storable, store
 from torchbench.settings import Settings
@@ -149,16 +157,15 @@ class ImageClassification:
             predictor=Predictor(placed, device, cls.classes, send, model_output_transform, say),
             transform=cls.input_transform if input_transform is None else input_transform,
             target_map=target_map,
-            loading=LoadingOptions(
-                batch_size=batch_size,
-                num_workers=workers,
-                pin_memory=pin_memory,
-                device=device if send_data_to_device is None else None,
-                cache=None if settings.check else settings.cache,
+            loading=loading_of(
+                settings, batch_size, workers, pin_memory, device if send_data_to_device is None else None
             ),
             settings=settings,
             team=team,
         )
+        record |= {"call_key": key_of(record, asked, test_set)}
+        if record["call_key"] in settings.done:
+            return finish(record | describe_carried_over(test_set, settings), problems, settings, team=team)
         with outputs_folder(beside, team) as outputs:
             asked = replace(asked, outputs=outputs)
             measured, *readings = cls.measure(asked, test_set, paper, row.readings)
@@ -284,6 +291,25 @@ def placement(
     return num_gpu, device or team.device()
 
 
+def loading_of(
+    settings: Settings,
+    batch_size: int,
+    workers: int,
+    pin_memory: bool,  # noqa: FBT001 - as benchmark() is given it
+    device: torch.device | None,
+) -> LoadingOptions:
+    """How the images are loaded; a check leaves nothing prepared behind."""
+    cache = None if settings.check else settings.cache
+    return LoadingOptions(batch_size=batch_size, num_workers=workers, pin_memory=pin_memory, device=device, cache=cache)
+
+
+def key_of(record: Mapping[str, Any], asked: Asked, test_set: TestSet) -> str | None:
+    """The call's key for its record, the same in every process of a team; none where no record is kept."""
+    if asked.settings.check or not asked.settings.store:
+        return None
+    return asked.team.from_leader(lambda: call_key(record, asked, test_set))
+
+
 def exam_of(test_set: TestSet, target_map: Sequence[int] | None, classes: int, kept: Sequence[Kept] = (None,)) -> Exam:
     """The questions of a test set; targets and `kept` classes are numbered as the model's hooks expect them."""
     labels = torch.from_numpy(test_set.labels.astype(np.int64))
@@ -353,5 +379,6 @@ def with_companions(
     for other, measured in chain(read, run):
         description = result.record["model_description"]
         record = describe_call(other, elsewhere, description, asked.target_map, asked.settings) | measured.facts
+        record["call_key"] = companions_key(result.record["call_key"], other.name)
         results[other.name] = finish(record, measured.notes, asked.settings, measured, asked.team, companion_lines)
     return replace(result, companions=results)

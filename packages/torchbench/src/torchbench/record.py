@@ -47,9 +47,15 @@ def describe_call(
         "dataset": {"name": benchmark.name, "sealed": settings.sealed},
         "transform": {},
         "check": settings.check,
+        "call_key": None,
         "speed": {},
         "model_facts": {},
     }
+
+
+def describe_carried_over(test_set: TestSet, settings: Settings) -> dict[str, Any]:
+    """What is written of a call that did not run: the platform has its result from an earlier run."""
+    return {"carried_over": True, "dataset": describe_dataset(test_set, sealed=settings.sealed)}
 
 
 def describe_run(

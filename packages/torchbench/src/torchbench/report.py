@@ -155,6 +155,8 @@ def _metric_table(result: BenchmarkResult) -> list[str]:
 
 
 def _unscored(result: BenchmarkResult) -> str:
+    if result.record.get("carried_over"):
+        return "scored in an earlier run, not run again"
     return "scored by the platform" if result.record["dataset"]["sealed"] else "checked, not scored"
 
 

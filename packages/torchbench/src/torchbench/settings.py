@@ -10,10 +10,12 @@
 | SOTABENCH_COMPANIONS      | ImageNet's companions to evaluate too: `all`, or `real,v2,a,r,sketch` or some of them   |
 | SOTABENCH_CHECK           | `params`: look at the arguments only; `full`: run one batch                           |
 | SOTABENCH_CACHE_DIR       | folder of the prepared cache                                                         |
+| SOTABENCH_DONE            | JSON file: a list of the `call_key`s of calls that need not run again                 |
 | RANK, WORLD_SIZE, LOCAL_RANK | which process of how many this is, where torchrun started it (TORCHELASTIC_RUN_ID) |
 | XDG_CACHE_HOME            | below it, what was learnt about data sets is remembered (else `~/.cache`)             |
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ class Settings:
     check: Check | None = None
     cache: Path | None = None
     remember: Path | None = None
+    done: frozenset[str] = frozenset()
     rank: int = 0
     world_size: int = 1
     local_rank: int = 0
@@ -54,6 +57,7 @@ class Settings:
             companions=environ.get("SOTABENCH_COMPANIONS", ""),
             check=_check(environ.get("SOTABENCH_CHECK", "")),
             cache=_path(environ, "SOTABENCH_CACHE_DIR"),
+            done=_done(_path(environ, "SOTABENCH_DONE")),
             **_ranks(environ),
             remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
         )
@@ -95,6 +99,18 @@ def _flag(environ: Mapping[str, str], name: str) -> bool:
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]).expanduser() if environ.get(name) else None
+
+
+def _done(file: Path | None) -> frozenset[str]:
+    if file is None:
+        return frozenset()
+    try:
+        keys = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"expected SOTABENCH_DONE to name a JSON file, {file}: {error}") from error
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ArgumentError(f"expected SOTABENCH_DONE to name a JSON list of call keys, found something else in {file}")
+    return frozenset(keys)
 
 
 def _check(value: str) -> Check | None:

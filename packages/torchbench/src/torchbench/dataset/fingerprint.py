@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -24,9 +24,10 @@ NO_FILE = (-1, -1, -1)
 
 @dataclass(frozen=True)
 class Checked:
-    """Every file is a whole image. `notes` are sentences for the user."""
+    """Every file is a whole image. `digests` are the SHA-256 of each, `notes` are sentences for the user."""
 
     fingerprint: str
+    digests: Digests = field(compare=False)  # the fingerprint stands for them
     notes: tuple[str, ...]
 
 
@@ -56,7 +57,7 @@ def check_files(folder: Path, files: Sequence[str], *, remember: Path | None) ->
             notes = _remember(memory, [files[row] for row in rows.tolist()], stats[rows], digests[rows], before_ns)
     if broken:
         raise BrokenImage(_complaint(folder, broken, len(files)))
-    return Checked(fingerprint_of(digests), notes)
+    return Checked(fingerprint_of(digests), digests, notes)
 
 
 def fingerprint_of(digests: Digests | Iterable[bytes]) -> str:

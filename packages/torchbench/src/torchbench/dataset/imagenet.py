@@ -7,6 +7,7 @@ from pathlib import Path
 from torchbench.dataset import torchvision_facts
 from torchbench.dataset.archives import MARKER, Archive, extract, is_unfinished
 from torchbench.dataset.class_folders import CLASSES, by_class
+from torchbench.dataset.decoys import DECOYS_SENTENCE, has_decoys
 from torchbench.dataset.devkit import check_devkit
 from torchbench.dataset.fingerprint import check_files
 from torchbench.dataset.flat import in_one_folder
@@ -52,7 +53,7 @@ class ImageNetReader:
         Classes come in the order of their index, the files of a class by name; flat files by name.
         """
         folder = existing_folder(root)
-        table = validation_labels(self.label_table)
+        table = None if has_decoys(folder) else validation_labels(self.label_table)
         notes = self._finish_extraction(folder, table)
         found = _first(folder, table)
         if found is None and (folder / self.val_archive.name).is_file():
@@ -89,7 +90,7 @@ class ImageNetReader:
         return extract(root, self.val_archive, labels)
 
     def _test_set(self, root: Path, found: Found, notes: tuple[str, ...], remember: Path | None) -> TestSet:
-        sentences = subset_sentences(found)
+        sentences = (DECOYS_SENTENCE,) if has_decoys(root) else subset_sentences(found)
         if not is_complete(found) and (root / self.val_archive.name).is_file():
             sentences += (f"{self.val_archive.name} is not read: val/ has images; to extract it anew, remove val/",)
         checked = check_files(found.folder, found.files, remember=remember)
@@ -104,6 +105,7 @@ class ImageNetReader:
             layout=found.layout,
             assumptions=(*found.assumptions, *notes, *_named_like_training(found), *sentences, *checked.notes),
             fingerprint=checked.fingerprint,
+            digests=checked.digests,
         )
 
 

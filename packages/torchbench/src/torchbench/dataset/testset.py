@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from torchbench.dataset.memory import Digests
+
 Labels = npt.NDArray[np.int64]
 
 
@@ -17,7 +19,8 @@ class TestSet:
     """The images and labels that one run evaluates, in evaluation order, every file read and whole.
 
     `assumptions` are sentences for the user. `fingerprint` is a SHA-256 in hexadecimal over the contents of the
-    images alone: neither names, nor layout, nor order, nor labels change it.
+    images alone: neither names, nor layout, nor order, nor labels change it. `digests` are the SHA-256 of each image's
+    file, where the reader knows them.
     """
 
     __test__: ClassVar[bool] = False  # pytest takes a class whose name begins with Test for tests
@@ -32,6 +35,7 @@ class TestSet:
     layout: str
     assumptions: tuple[str, ...]
     fingerprint: str
+    digests: Digests | None = None  # (N, 32)
 
 
 class Reader(Protocol):
