@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
     benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
     benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
+    _add(commands, "sweep", "remove what nobody came back for, such as abandoned uploads; `serve` does so every hour")
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")

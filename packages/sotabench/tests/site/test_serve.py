@@ -115,11 +115,18 @@ def test_one_command_makes_and_serves_a_site_and_prints_the_password_once(run_si
     assert (logged["method"], logged["status"], logged["user"]) == ("GET", 200, None)
 
     assert site.stop() == 0
+    left = data / "files" / "datasets" / "coming" / "999"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
     again = run_site(SOTABENCH_MEMBERS_ONLY="true")
     assert again.get("/benchmarks")[1]["Location"] == "/accounts/login/?next=/benchmarks"
     assert again.get("/accounts/benchmarks", SCRIPT_NAME="/accounts")[0] == 404
     assert not OWNER_LINE.search(again.log())
     assert password not in again.log()
+    deadline = time.monotonic() + 20
+    while left.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left.exists(), "the sweeper beside the server did not look"
 
 
 def test_https_that_no_proxy_ends_is_refused_instead_of_redirected_for_ever(tmp_path):

@@ -33,6 +33,9 @@ from sotabench.server.folder import SECRET_KEY
 from sotabench.server.repositories.models import Repository
 
 FORMAT = 1
+WORKING = "working-"
+"""How the folders begin in which an archive is made or read; a killed process leaves one."""
+
 _MANIFEST, _DATABASE, _FILES = "manifest.json", "database.jsonl", "files"
 _LEFT_OUT = frozenset({"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"})
 
@@ -71,7 +74,7 @@ def restore_archive(path: Path) -> None:
     try:
         with tarfile.open(path) as archive:
             _check_manifest(archive)
-            with tempfile.TemporaryDirectory(dir=settings.DATA) as folder:
+            with tempfile.TemporaryDirectory(dir=settings.DATA, prefix=WORKING) as folder:
                 archive.extractall(folder, filter="data")
                 _load(Path(folder))
     except (tarfile.TarError, EOFError, KeyError, ValueError) as error:
@@ -112,7 +115,7 @@ def _migrations() -> list[list[str]]:
 
 
 def _add_database(archive: tarfile.TarFile) -> None:
-    with tempfile.TemporaryDirectory(dir=settings.DATA) as folder:
+    with tempfile.TemporaryDirectory(dir=settings.DATA, prefix=WORKING) as folder:
         dump = Path(folder) / _DATABASE
         with _snapshot(), dump.open("w", encoding="utf-8") as file:
             for model in serializers.sort_dependencies(_models(), allow_cycles=True):

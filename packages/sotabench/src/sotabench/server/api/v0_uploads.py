@@ -3,7 +3,7 @@
 from typing import Annotated, Any, cast
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -99,6 +99,8 @@ def put_part(request: HttpRequest, signed: str) -> HttpResponse:
         return refusal(403, "expected an address that upload/part/start/ gave within the hour, found another")
     try:
         etag = services.receive_part(part, request)
+    except UnreadablePostError:
+        return refusal(400, "expected the part's bytes, found that they stopped coming; send it again")
     except Refused as error:
         return refusal(error.status, str(error))
     return HttpResponse(headers={"ETag": f'"{etag}"'})

@@ -24,6 +24,9 @@ from sotabench.server.papers.spelling import arxiv_id, model_key, pwc_id
 from sotabench.server.repositories.models import Repository
 
 MOST_RECORDS = 200
+PREDICTIONS = "predictions"
+"""The folder of the predictions files, below that of all files."""
+
 UNNAMED = "unnamed model"
 
 
@@ -110,11 +113,17 @@ def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path])
 
 
 def keep_file(path: Path, sha256: str) -> str:
-    """The name under which the file is kept: its digest, so that equal files are kept once."""
-    name = f"predictions/{sha256[:2]}/{sha256}.npz"
-    if not default_storage.exists(name):
+    """The name under which the file is kept: its digest, so that equal files are kept once.
+
+    One that is there already is touched: it is wanted, even if no result names it yet.
+    """
+    name = f"{PREDICTIONS}/{sha256[:2]}/{sha256}.npz"
+    kept = Path(default_storage.path(name))
+    if kept.exists():
+        kept.touch()
+    else:
         with path.open("rb") as file:
-            return default_storage.save(name, File(file))
+            default_storage.save(name, File(file))
     return name
 
 

@@ -16,6 +16,7 @@ from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.papers.importing import import_files, shipped_files
+from sotabench.server.sweeping import Sweeper
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,6 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             # What a proxy says is believed by the site's own setting alone, and no header moves a path.
             "forwarded_allow_ips": "",
             "forwarder_headers": "",
+            "post_worker_init": _sweep_beside,
             "logconfig_dict": _logging(),
         }
         super().__init__()
@@ -80,6 +82,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         application = get_wsgi_application()
         get_resolver().url_patterns  # noqa: B018 - reading them imports them
         return application
+
+
+def _sweep_beside(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """The sweeper lives in the worker: whenever gunicorn makes a new one, it has a new one too."""
+    Sweeper().start()
 
 
 def _logging() -> dict[str, Any]:

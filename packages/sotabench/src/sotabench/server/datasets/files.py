@@ -4,9 +4,10 @@ Names on disk are numbers and digests only; the path that somebody chose is text
 """
 
 import hashlib
+import math
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from sotabench.server.errors import Invalid
 
 ROOT = ".data"
 _CHUNK = 1 << 20
+_COMING, _COMING_PREFIX = "coming", "coming-"
+_KEPT, _KEPT_PREFIX = "kept", "whole-"
 _LONGEST_PATH = 500
 _LONGEST_NAME = 255
 
@@ -46,7 +49,7 @@ def normalised(path: str) -> str:
 
 def kept_file(repository_pk: int, sha256: str) -> Path:
     """Where a repository's finished file of these bytes lies."""
-    return _folder() / "kept" / str(repository_pk) / sha256
+    return _folder() / _KEPT / str(repository_pk) / sha256
 
 
 def receive(part: Part, body: Readable) -> str:
@@ -57,7 +60,7 @@ def receive(part: Part, body: Readable) -> str:
     digest, left = hashlib.sha256(), part.size
     target = _part_file(part)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix="coming-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_COMING_PREFIX, delete=False) as file:
         try:
             while chunk := body.read(min(_CHUNK, left + 1)):
                 left -= len(chunk)
@@ -74,12 +77,20 @@ def receive(part: Part, body: Readable) -> str:
     return digest.hexdigest()
 
 
+def has_bytes(part: Part) -> bool:
+    """Whether as many bytes as the part has are on the disk."""
+    try:
+        return _part_file(part).stat().st_size == part.size
+    except FileNotFoundError:
+        return False
+
+
 def assemble(upload: Upload, parts: Iterable[Part]) -> tuple[Path, str]:
     """The parts in one file of its own, and its SHA-256. Raises Invalid when a part's bytes are gone."""
     digest = hashlib.sha256()
-    folder = _folder() / "kept" / str(upload.repository_id)
+    folder = _folder() / _KEPT / str(upload.repository_id)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="whole-", delete=False) as whole:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=_KEPT_PREFIX, delete=False) as whole:
         try:
             for part in parts:
                 with _part_file(part).open("rb") as file:
@@ -94,11 +105,42 @@ def assemble(upload: Upload, parts: Iterable[Part]) -> tuple[Path, str]:
 
 def forget_parts(upload_pk: int) -> None:
     """Remove the bytes of an upload's parts."""
-    shutil.rmtree(_folder() / "coming" / str(upload_pk), ignore_errors=True)
+    shutil.rmtree(_folder() / _COMING / str(upload_pk), ignore_errors=True)
+
+
+def temporary_files() -> Iterator[Path]:
+    """Files that would have got another name when they were whole; old ones are those of processes that were killed."""
+    for kind, prefix in ((_COMING, _COMING_PREFIX), (_KEPT, _KEPT_PREFIX)):
+        for folder in _listed(_folder() / kind):
+            yield from (file for file in _listed(folder) if file.name.startswith(prefix))
+
+
+def folders_of_parts() -> Iterator[tuple[int, Path]]:
+    """The key of each upload that has bytes on the disk, and their folder."""
+    yield from ((int(folder.name), folder) for folder in _listed(_folder() / _COMING))
+
+
+def kept_files() -> Iterator[tuple[int, Path]]:
+    """The key of a repository and a finished file, for all that there are; named by its SHA-256."""
+    for folder in _listed(_folder() / _KEPT):
+        found = (file for file in _listed(folder) if not file.name.startswith(_KEPT_PREFIX))
+        yield from ((int(folder.name), file) for file in found)
+
+
+def written_at(path: Path) -> float:
+    """When it was last written, in seconds since 1970; infinity when it has just gone away."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _part_file(part: Part) -> Path:
-    return _folder() / "coming" / str(part.upload_id) / str(part.no)
+    return _folder() / _COMING / str(part.upload_id) / str(part.no)
 
 
 def _folder() -> Path:

@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from sotabench.server.accounts.models import User
-from sotabench.server.datasets.files import Readable, assemble, forget_parts, kept_file, normalised, receive
+from sotabench.server.datasets.files import Readable, assemble, forget_parts, has_bytes, kept_file, normalised, receive
 from sotabench.server.datasets.models import Dataset, Part, Upload
 from sotabench.server.errors import Conflict, Invalid, NotFound
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.services import check_may_change
 
 MOST_BYTES = 8 << 30
-MOST_BYTES_A_REPOSITORY = 64 << 30
+MOST_BYTES_A_USER = 64 << 30
+MOST_UPLOADS_AT_ONCE = 100
 MOST_BYTES_A_PART = 512 << 20
 MOST_PARTS = 1000
 SHA256 = r"[0-9a-f]{64}"
-_OPEN = (Upload.State.QUEUED, Upload.State.STARTED)
+OPEN = (Upload.State.QUEUED, Upload.State.STARTED)
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Announcement:
 def start_upload(user: User, repository: Repository, wanted: Announcement) -> tuple[Upload, bool]:
     """The upload to go on with, and whether the repository has these very bytes at this path already.
 
-    The same announcement again is the same upload, and parts that somebody had begun to send are to be sent again; with
-    another content it takes the earlier one's place. Raises Forbidden, Invalid, Conflict.
+    The same announcement again is the same upload: parts that somebody had begun to send, and parts whose bytes the
+    disk lost, are to be sent again. With another content it takes the earlier one's place. Raises Forbidden, Invalid,
+    Conflict.
     """
     check_may_change(user, repository)
     path = _checked(wanted)
@@ -53,13 +55,16 @@ def start_upload(user: User, repository: Repository, wanted: Announcement) -> tu
     if same := repository.datasets.filter(sha256=wanted.sha256, size=wanted.size).select_related("upload").first():
         _put_dataset(same.upload, path)
         return same.upload, True
-    open_upload = repository.uploads.filter(path=path, state__in=_OPEN).first()
+    open_upload = repository.uploads.filter(path=path, state__in=OPEN).first()
     if open_upload and _is(open_upload, wanted):
-        open_upload.parts.filter(state=Part.State.STARTED).update(state=Part.State.QUEUED)
+        missing = [
+            part.pk for part in open_upload.parts.all() if part.state != Part.State.QUEUED and not _is_here(part)
+        ]
+        open_upload.parts.filter(pk__in=missing).update(state=Part.State.QUEUED)
         return open_upload, False
     if open_upload:
         _forget(open_upload)
-    _check_room(repository, wanted.size)
+    _check_room(repository.owner, wanted.size)
     return _new_upload(user, repository, path, wanted), False
 
 
@@ -67,7 +72,7 @@ def start_upload(user: User, repository: Repository, wanted: Announcement) -> tu
 def reserve_part(user: User, upload_id: int) -> Part | None:
     """A part that nobody is sending, now the caller's to send; None when there is none. Raises NotFound, Forbidden."""
     upload = _locked(user, upload_id)
-    part = upload.parts.filter(state=Part.State.QUEUED).first() if upload.state in _OPEN else None
+    part = upload.parts.filter(state=Part.State.QUEUED).first() if upload.state in OPEN else None
     if part:
         part.state, part.started_time = Part.State.STARTED, timezone.now()
         part.save(update_fields=["state", "started_time"])
@@ -81,7 +86,7 @@ def start_part(user: User, upload_id: int, no: int, *, sha256: str = "") -> Part
         raise Invalid("expected the part's sha256 as 64 hexadecimal digits, found something else")
     upload = _locked(user, upload_id)
     part = _part(upload, no)
-    if upload.state not in _OPEN or part.state == Part.State.FINISHED:
+    if upload.state not in OPEN or part.state == Part.State.FINISHED:
         raise Conflict(f"expected {part} to be still wanted, found it {part.state}, the upload {upload.state}")
     part.state, part.started_time, part.sha256 = Part.State.STARTED, timezone.now(), sha256
     part.save(update_fields=["state", "started_time", "sha256"])
@@ -118,7 +123,7 @@ def end_upload(user: User, upload_id: int) -> Upload:
     """The upload, finished: its bytes are the repository's data set now.
 
     Bytes that are not those announced end it as an error, and none of them are kept. Raises NotFound, and Conflict when
-    parts are missing or it has ended already.
+    parts are missing, it has ended already, or its path has become a folder of another's.
     """
     upload = _open(user, upload_id)
     parts = list(upload.parts.all())
@@ -147,6 +152,19 @@ def delete_dataset(user: User, dataset: Dataset) -> None:
     _forget_bytes(dataset.repository, dataset.sha256)
 
 
+@transaction.atomic
+def remove_unless_wanted(repository_pk: int, sha256: str) -> bool:
+    """Remove a kept file that no data set has; whether it did.
+
+    The lock is what an upload that ends holds: the same bytes may come again the moment after they were deleted.
+    """
+    list(Repository.objects.select_for_update().filter(pk=repository_pk))
+    if Dataset.objects.filter(repository=repository_pk, sha256=sha256).exists():
+        return False
+    kept_file(repository_pk, sha256).unlink(missing_ok=True)
+    return True
+
+
 def _checked(wanted: Announcement) -> str:
     """The normalised path. Raises Invalid for what is out of bounds."""
     path = normalised(wanted.path)
@@ -159,6 +177,10 @@ def _checked(wanted: Announcement) -> str:
     if _part_number(wanted) > MOST_PARTS:
         raise Invalid(f"expected at most {MOST_PARTS} parts, found {_part_number(wanted)}; make them larger")
     return path
+
+
+def _is_here(part: Part) -> bool:
+    return part.state == Part.State.FINISHED and has_bytes(part)
 
 
 def _part_number(wanted: Announcement) -> int:
@@ -177,12 +199,16 @@ def _check_no_file_is_folder(repository: Repository, path: str) -> None:
         raise Conflict(f"expected a path that is no folder of another, found {clash.path}; delete one or rename")
 
 
-def _check_room(repository: Repository, size: int) -> None:
-    kept = repository.datasets.aggregate(total=Sum("size"))["total"] or 0
-    coming = repository.uploads.filter(state__in=_OPEN).aggregate(total=Sum("size"))["total"] or 0
-    if kept + coming + size > MOST_BYTES_A_REPOSITORY:
-        left = max(0, MOST_BYTES_A_REPOSITORY - kept - coming)
-        raise Conflict(f"expected at most {left} more bytes for {repository}, found {size}; delete a data set first")
+def _check_room(owner: User, size: int) -> None:
+    """Counted over all repositories of an owner, since anybody can connect another one."""
+    User.objects.select_for_update().get(pk=owner.pk)
+    kept = Dataset.objects.filter(repository__owner=owner).aggregate(total=Sum("size"))["total"] or 0
+    coming = Upload.objects.filter(repository__owner=owner, state__in=OPEN).aggregate(total=Sum("size"), n=Count("pk"))
+    left = max(0, MOST_BYTES_A_USER - kept - (coming["total"] or 0))
+    if size > left:
+        raise Conflict(f"expected at most {left} more bytes for {owner}, found {size}; delete a data set first")
+    if coming["n"] >= MOST_UPLOADS_AT_ONCE:
+        raise Conflict(f"expected at most {MOST_UPLOADS_AT_ONCE} uploads at once, found them begun; end one first")
 
 
 def _new_upload(user: User, repository: Repository, path: str, wanted: Announcement) -> Upload:
@@ -198,7 +224,7 @@ def _new_upload(user: User, repository: Repository, path: str, wanted: Announcem
 def _open(user: User, upload_id: int) -> Upload:
     """The upload, if it goes on. Raises NotFound when it is nobody's or somebody else's, Conflict when it has ended."""
     upload = _of(user, upload_id, lock=False)
-    if upload.state not in _OPEN:
+    if upload.state not in OPEN:
         raise Conflict(f"expected an upload that goes on, found it {upload.state}")
     return upload
 
@@ -227,12 +253,13 @@ def _part(upload: Upload, no: int) -> Part:
 def _finish(upload: Upload, whole: Path) -> None:
     _end(upload, Upload.State.FINISHED)
     Repository.objects.select_for_update().get(pk=upload.repository_id)
+    _check_no_file_is_folder(upload.repository, upload.path)
     _put_dataset(upload, upload.path)
     whole.replace(kept_file(upload.repository_id, upload.sha256))
 
 
 def _end(upload: Upload, state: Upload.State) -> None:
-    if not Upload.objects.filter(pk=upload.pk, state__in=_OPEN).update(state=state):
+    if not Upload.objects.filter(pk=upload.pk, state__in=OPEN).update(state=state):
         raise Conflict(f"expected {upload} to go on still, found it ended; look again")
     upload.state = state
 
@@ -250,8 +277,7 @@ def _put_dataset(upload: Upload, path: str) -> None:
 def _forget_bytes(repository: Repository, sha256: str) -> None:
     """Remove a file that no data set of the repository has any more, when the transaction has gone through."""
     if not repository.datasets.filter(sha256=sha256).exists():
-        file = kept_file(repository.pk, sha256)
-        transaction.on_commit(lambda: file.unlink(missing_ok=True))
+        transaction.on_commit(lambda: remove_unless_wanted(repository.pk, sha256))
 
 
 def _forget(upload: Upload) -> None:
