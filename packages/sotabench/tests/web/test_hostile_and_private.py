@@ -124,7 +124,7 @@ QUERIES = {
     "user": 3,
     "repository": 11,
     "build": 14,
-    "result": 11,
+    "result": 12,
 }
 
 

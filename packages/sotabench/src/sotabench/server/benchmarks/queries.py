@@ -29,7 +29,9 @@ def benchmark_by_slug(slug: str) -> Benchmark:
 
 def results_for(viewer: Viewer) -> QuerySet[Result]:
     """All results that the viewer may see, superseded ones too."""
-    return Result.objects.filter(visible_to(viewer)).select_related("repository", "build", "benchmark__variant_of")
+    return Result.objects.filter(visible_to(viewer)).select_related(
+        "repository", "build", "benchmark__variant_of", "carried_from__build"
+    )
 
 
 def result_for(viewer: Viewer, key: int) -> Result:
@@ -64,7 +66,7 @@ def current_results(repository: Repository) -> QuerySet[Result]:
     """The repository's results that nothing took the place of; whoever calls has checked that it may be seen."""
     return (
         repository.results.filter(superseded_by=None)
-        .select_related("benchmark__variant_of", "build", "repository")
+        .select_related("benchmark__variant_of", "build", "repository", "carried_from__build")
         .prefetch_related("figures", "benchmark__metrics")
         .order_by("benchmark__task", "benchmark__dataset", "-rank_value", "id")
     )

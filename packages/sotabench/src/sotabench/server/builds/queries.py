@@ -59,6 +59,11 @@ def attempts_of(build: Build) -> QuerySet[Attempt]:
     return build.attempts.select_related("runner").order_by("number")
 
 
+def last_attempt(build: Build) -> Attempt | None:
+    """The attempt that the build's results came from; None for results that were submitted."""
+    return build.attempts.select_related("runner").order_by("number").last()
+
+
 def open_attempt(build: Build) -> Attempt | None:
     """The attempt that is running the build, if one is."""
     return build.attempts.filter(ended_at=None).first()

@@ -2,6 +2,7 @@
 
 from django import template
 
+from sotabench.server.benchmarks.models import Result
 from sotabench.server.builds.models import Build
 from sotabench.server.repositories.models import Repository
 from sotabench.server.web import addresses, formats
@@ -59,4 +60,14 @@ def identity_path(repository: Repository) -> str:
 @register.filter
 def build_url(build: Build) -> str:
     """The address of the build's page."""
+    return addresses.build_url(build)
+
+
+@register.filter
+def carried_url(result: Result) -> str:
+    """The address of the build that measured what was carried over."""
+    if result.carried_from is None:
+        return ""
+    build = result.carried_from.build
+    build.repository = result.repository
     return addresses.build_url(build)

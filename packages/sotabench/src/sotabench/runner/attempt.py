@@ -1,0 +1,94 @@
+"""One attempt at a build, from the job to the last word about it: whose fault an end was is decided here, alone."""
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sotabench.errors import Failed, SotabenchError
+from sotabench.runner.log import Log
+from sotabench.runner.loop import Signals
+from sotabench.runner.site import Job, LeaseLost, Report, RunnersSite
+
+_LOG = logging.getLogger("sotabench.runner")
+_BY_US = "a fault of the runner's own, which its log holds"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a build is given: the job, a folder of its own, the report, the log, and how it is stopped."""
+
+    job: Job
+    slot: int
+    folder: Path
+    report: Report
+    log: Log
+    stop: threading.Event
+
+
+def run_attempt(
+    site: RunnersSite, job: Job, slot: int, folder: Path, build: Callable[[Attempt], None], signals: Signals
+) -> None:
+    """Run `build` and report how it ended: Failed is the repository's fault, any other error is ours.
+
+    The folder is removed whatever happened. A lost lease leaves nothing to report. An error that nobody foresaw is
+    reported as ours and raised again, so that the runner ends and its supervisor starts a new one.
+    """
+    stop, report = threading.Event(), Report(site, job)
+    try:
+        with _passed_on(signals.stop, stop), Log(report, stop) as log:
+            status, reason = _ended(build, Attempt(job, slot, folder, report, log, stop), signals)
+            log.say(f"{status}: {reason}" if reason else status)
+        report.end(status, reason)
+    except LeaseLost as error:
+        _LOG.warning("gave up %s: %s", _name(job), error)
+    except BaseException:
+        report.end("broken", _BY_US)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ended(build: Callable[[Attempt], None], attempt: Attempt, signals: Signals) -> tuple[str, str]:
+    """The status and the reason that the site is told. Raises LeaseLost."""
+    try:
+        attempt.folder.mkdir(mode=0o711, parents=True)
+        build(attempt)
+    except Failed as error:
+        if attempt.report.lost.is_set():
+            raise LeaseLost("the lease was lost while it ran") from error
+        if signals.stop.is_set():
+            return "broken", "the runner was stopped"
+        return "failed", str(error)
+    except LeaseLost:
+        raise
+    except (SotabenchError, OSError) as error:
+        _LOG.exception("broke %s", _name(attempt.job))
+        return "broken", str(error)
+    return "finished", ""
+
+
+@contextmanager
+def _passed_on(told: threading.Event, stop: threading.Event) -> Iterator[None]:
+    """While inside, the event `told` sets `stop` as well."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            if told.is_set():
+                stop.set()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _name(job: Job) -> str:
+    return f"{job.repository['name']} #{job.build['number']}"
