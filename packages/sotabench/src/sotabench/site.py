@@ -11,7 +11,6 @@ from sotabench import __version__
 from sotabench.errors import SotabenchError
 from sotabench.server.folder import prepare_folder
 
-INSTALL = 'the server is not installed: pip install "sotabench[server]"'
 _EXAMPLES = """
 examples:
   sotabench serve                          a site at http://127.0.0.1:8000, everything in ./sotabench-data
@@ -24,12 +23,16 @@ Settings are environment variables (DATABASE_URL, SOTABENCH_HOSTS, SOTABENCH_HTT
 table is at the top of sotabench/server/settings.py, and `sotabench settings` prints it. Users of a site type `sb`.
 """
 
+_RUNNER_SETTINGS = "Settings are environment variables: the table is at the top of sotabench/runner/settings.py."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code, 0 when all went well."""
     parsed = build_parser().parse_args(arguments)
     os.environ["DJANGO_SETTINGS_MODULE"] = "sotabench.server.settings"
     try:
+        if parsed.side == "runner":
+            return int(importlib.import_module(f"sotabench.runner.commands.{parsed.command}").run(parsed))
         if parsed.data:
             os.environ["SOTABENCH_DATA"] = str(parsed.data)
         prepare_folder(Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data"))
@@ -38,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "sotabench":
             raise
-        return _fail(f"{INSTALL} (found no {error.name})")
+        side = parsed.side
+        return _fail(f'the {side} is not installed: pip install "sotabench[{side}]" (found no {error.name})')
     except (SotabenchError, OSError) as error:
         return _fail(str(error))
 
@@ -76,6 +80,9 @@ def build_parser() -> argparse.ArgumentParser:
     benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
     benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
     _add(commands, "sweep", "remove what nobody came back for, such as abandoned uploads; `serve` does so every hour")
+    runners = _add(commands, "runners", "the machines that build: give one a token, list, drain, resume or revoke them")
+    runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
+    runners.add_argument("name", nargs="?", help="the runner's name")
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
@@ -89,6 +96,16 @@ def _add(
     parser.add_argument(
         "--data", type=Path, help="the site's folder (default: SOTABENCH_DATA, else ./sotabench-data)", metavar="FOLDER"
     )
+    parser.set_defaults(side="server")
+    return parser
+
+
+def _add_for_runner(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, what: str
+) -> argparse.ArgumentParser:
+    """A command of the runner's side: what it needs to know of its machine comes from SOTABENCH_RUNNER_* variables."""
+    parser = commands.add_parser(name, help=what, description=what, epilog=_RUNNER_SETTINGS)
+    parser.set_defaults(side="runner")
     return parser
 
 

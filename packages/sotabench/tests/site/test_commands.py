@@ -84,3 +84,15 @@ def test_every_change_of_the_models_has_its_migration():
 
 def test_settings_are_printed(sotabench):
     assert "| `DATABASE_URL` |" in sotabench("settings").stdout
+
+
+def test_runner_is_given_a_token_drained_and_revoked(sotabench):
+    assert sotabench("manage", "migrate", "--verbosity", "0").returncode == 0
+    added = sotabench("runners", "add", "lab")
+    assert "sbr_" in added.stdout
+    assert "lab  in service  never seen" in sotabench("runners", "list").stdout
+    for action, state in (("drain", "drained"), ("resume", "in service"), ("revoke", "revoked")):
+        assert sotabench("runners", action, "lab").returncode == 0
+        assert f"lab  {state}" in sotabench("runners", "list").stdout
+    missing = sotabench("runners", "drain", "nobody")
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)

@@ -1,6 +1,6 @@
 """The runner: so many slots, each of which claims a build, runs it and reports, until the runner is told to stop.
 
-A slot that finds no build asks again after a moment; a site that does not answer is asked less and less often. The first
+A slot that finds no build asks again after a moment; a site that does not answer is asked ever less often. The first
 signal drains (what runs goes on, nothing new is claimed), the second one stops what runs.
 """
 
