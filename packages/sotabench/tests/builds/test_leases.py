@@ -8,7 +8,15 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from sotabench.server.builds import leases
-from sotabench.server.builds.leases import LeaseLost, append_log, claim, create_runner, end_attempt, renew, sweep_builds
+from sotabench.server.builds.leases import (
+    LeaseLost,
+    append_log,
+    claim,
+    create_runner,
+    end_attempt,
+    renew,
+    take_back_builds,
+)
 from sotabench.server.builds.models import Attempt, Build, LogChunk, Runner
 from sotabench.server.builds.services import Status, cancel_build
 from sotabench.server.errors import Invalid
@@ -97,7 +105,7 @@ def test_renewing_lengthens_the_lease_and_tells_the_stage(claimed):
 def test_build_of_a_silent_runner_waits_again_and_the_silent_one_can_finish_nothing(claimed, runner):
     build = claimed.attempt.build
     let_lapse(claimed.attempt)
-    assert sweep_builds() == 1
+    assert take_back_builds(timezone.now()) == 1
     assert status_of(build) == Status.QUEUED
     for late in (
         lambda: renew(claimed.token),
@@ -116,7 +124,7 @@ def test_build_that_loses_its_runner_three_times_is_broken_and_says_why(push, ru
     build = push()
     for _ in range(leases.MOST_ATTEMPTS):
         let_lapse(claim(runner, slot=0).attempt)
-        sweep_builds()
+        take_back_builds(timezone.now())
     assert status_of(build) == Status.BROKEN
     assert "not heard of" in build.reason
 
@@ -153,7 +161,7 @@ def test_attempt_that_never_ends_and_build_that_nobody_takes_are_broken(claimed,
     other = Repository.objects.create(host="example.org", owner_name="o", name="other", owner=ada)
     waiting = push(repository=other)
     Build.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - 2 * leases.LONGEST_WAIT)
-    assert sweep_builds() == 2
+    assert take_back_builds(timezone.now()) == 2
     assert [status_of(claimed.attempt.build), status_of(waiting)] == [Status.BROKEN, Status.BROKEN]
     assert "no runner" in waiting.reason
 

@@ -20,6 +20,7 @@ from prometheus_client import Counter
 
 from sotabench.server.archive import WORKING
 from sotabench.server.benchmarks.sweeps import remove_unnamed_predictions
+from sotabench.server.builds.leases import take_back_builds
 from sotabench.server.datasets.sweeps import forget_abandoned_uploads, remove_leftover_bytes
 
 _LOG = logging.getLogger("sotabench.sweep")
@@ -52,6 +53,7 @@ def remove_working_folders(now: datetime) -> int:
 
 
 SWEEPS = (
+    Sweep("builds whose time ran out", take_back_builds, every=timedelta(seconds=5)),
     Sweep("abandoned uploads", forget_abandoned_uploads),
     Sweep("bytes of no upload and no data set", remove_leftover_bytes),
     Sweep("predictions of no result", remove_unnamed_predictions),

@@ -3,13 +3,13 @@
     claim -> (renew, append_log)* -> end_attempt
 
 Whoever stays silent for `LEASE` loses the build: another runner may have it, and everything the first one still says is
-refused by its fencing token. `sweep_builds` is what takes leases away.
+refused by its fencing token. `take_back_builds` is what takes leases away.
 """
 
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -139,9 +139,9 @@ def end_attempt(token: str, status: Status, *, reason: str = "") -> Build:
     return attempt.build
 
 
-def sweep_builds() -> int:
+def take_back_builds(now: datetime) -> int:
     """Take away what ran out: leases, attempts that never end, builds that nobody takes; how many there were."""
-    now, swept = timezone.now(), 0
+    swept = 0
     for attempt in Attempt.objects.filter(ended_at=None, deadline__lt=now).select_related("build__repository"):
         swept += _give_back(attempt, f"it did not end within {LONGEST_ATTEMPT}", status=Status.BROKEN)
     for attempt in Attempt.objects.filter(ended_at=None, leased_until__lt=now).select_related("build__repository"):
