@@ -54,7 +54,9 @@ def run(output: str) -> None:
 @click.argument("records", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--repository", help="owner/name or host/owner/name; the remote `origin` when left out.")
 @click.option("--commit", help="What was evaluated; what is checked out when left out.")
-@click.option("--private", is_flag=True, help="Show a repository that is new to the site to yourself only.")
+@click.option(
+    "--private", is_flag=True, help="Show the repository to yourself only; refused where everybody sees it already."
+)
 @click.option(
     "--static", type=click.Path(path_type=Path), metavar="DIR", help="Write a page into this folder, send nothing."
 )

@@ -191,9 +191,10 @@ def badge(request: HttpRequest, owner: Text, name: Text) -> JsonResponse:
         return JsonResponse(_badge("unknown repository", "lightgrey") | {"isError": True})
     for result in current_results(found):
         metric = next(iter(result.benchmark.metrics.all()), None)
-        if metric is None or result.rank_value is None:
+        named = (figure.value for figure in result.figures.all() if metric and figure.name == metric.name)
+        value = next(named, None)
+        if metric is None or value is None:
             continue
-        value = next(figure.value for figure in result.figures.all() if figure.name == metric.name)
         text = f"{value:.2%}" if metric.is_fraction else f"{value:.4g}"
         color = "brightgreen" if result.tier == "verified" else "blue"
         return JsonResponse(_badge(f"{result.benchmark.dataset} {text} ({result.tier})", color))

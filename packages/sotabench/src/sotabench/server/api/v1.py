@@ -35,7 +35,7 @@ from sotabench.server.benchmarks.queries import (
     results_for,
     results_of_paper,
 )
-from sotabench.server.benchmarks.submissions import Submission, submit_records
+from sotabench.server.benchmarks.submissions import Submission, check_submission, store_submission
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.queries import LogPart, build_of, builds_of, log_of
 from sotabench.server.builds.services import build_again, cancel_build
@@ -44,7 +44,7 @@ from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by, reported_on
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for
-from sotabench.server.repositories.services import connect_repository, identity_of
+from sotabench.server.repositories.services import check_may_connect, connect_repository, identity_of
 
 MOST_BYTES_A_SUBMISSION = 512 << 20
 MOST_BYTES_OF_RECORDS = 16 << 20
@@ -220,13 +220,14 @@ def submit(
         raise Invalid(f"expected at most {MOST_BYTES_A_SUBMISSION} bytes, found more; submit in several steps")
     if (records.size or 0) > MOST_BYTES_OF_RECORDS:
         raise Invalid(f"expected at most {MOST_BYTES_OF_RECORDS} bytes of records, found more")
-    user = cast("User", request.user)
+    user, identity = cast("User", request.user), identity_of(facts.repository)
+    check_may_connect(user, identity, is_public=facts.public)
     with tempfile.TemporaryDirectory() as folder:
         files = {file.name or "": _kept(file, Path(folder) / str(no)) for no, file in enumerate(predictions)}
-        submission = Submission(facts.commit, records.read(), files, facts.branch)
-        with transaction.atomic():  # a refused submission connects no repository
-            found = connect_repository(user, identity_of(facts.repository), is_public=facts.public)
-            made = submit_records(user, found, submission)
+        checked = check_submission(Submission(facts.commit, records.read(), files, facts.branch))
+    with transaction.atomic():  # a refused submission connects no repository
+        found = connect_repository(user, identity, is_public=facts.public)
+        made = store_submission(user, found, checked)
     keys = list(made.results.order_by("pk").values_list("pk", flat=True))
     return {"repository_id": found.pk, "build": made, "results": keys}
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchrecord import printable, wilson_interval
+from benchrecord import wilson_interval
 from sotabench.server.benchmarks.models import Benchmark, Figure, Metric, Tier
+from sotabench.server.benchmarks.texts import fitting
 
 MOST_FIGURES = 40
 _CLOSE = 1e-9
@@ -62,7 +63,7 @@ def speed_condition(record: Mapping[str, Any]) -> str:
     device = environment.get("accelerator") or environment.get("processor") or environment.get("device")
     precision, batch = facts.get("dtype"), speed.get("batch_size")
     parts = [device or "device not stated", precision or "precision not stated", f"batch {batch or 'not stated'}"]
-    return " / ".join(printable(str(part), 90) for part in parts)
+    return " / ".join(fitting(str(part), 90) for part in parts)
 
 
 def _object(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:

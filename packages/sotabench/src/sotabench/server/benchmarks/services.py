@@ -1,15 +1,17 @@
 """What happens to benchmarks: they are added, and a record finds the one that it belongs to."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from benchrecord import printable
 from sotabench.server.benchmarks.models import Benchmark, Metric
-from sotabench.server.errors import Invalid
+from sotabench.server.benchmarks.texts import fitting
+from sotabench.server.errors import Conflict, Invalid
 from sotabench.server.papers.models import ReportedResult
 from sotabench.server.papers.published import lower_is_better
 from sotabench.server.papers.slugs import benchmark_slug
@@ -103,7 +105,7 @@ def _variant(record: Mapping[str, Any], whole: Benchmark) -> _Variant | None:
     if samples < whole.size or facts.get("complete") is False:
         why = f"a part of the data: {samples:,} of {whole.size:,} images"
         return _Variant(f"{whole.dataset} sample ({samples})", why, fingerprint)
-    version = printable(str(facts.get("version") or ""), 80).strip()
+    version = fitting(str(facts.get("version") or "").strip(), 80)
     if samples > whole.size or (version and whole.dataset_version and version != whole.dataset_version):
         return _Variant(f"{whole.dataset} ({version or samples})", f"another version of the data: {version or samples}")
     if whole.fingerprint and fingerprint != whole.fingerprint:
@@ -117,16 +119,25 @@ def _fingerprint(facts: Mapping[str, Any]) -> str:
 
 
 def _variant_of(whole: Benchmark, variant: _Variant) -> Benchmark:
-    """The variant, unlisted when new: anybody can bring a part of a set, only the site's owner puts it on the front."""
-    slug = benchmark_slug(whole.task, variant.name)
-    if Benchmark.objects.filter(slug=slug).exclude(variant_of=whole, fingerprint=variant.fingerprint).exists():
-        slug = f"{slug}-{variant.fingerprint[:12] or 'other'}"
-    made, is_new = Benchmark.objects.get_or_create(
-        variant_of=whole,
-        dataset=variant.name,
-        fingerprint=variant.fingerprint,
-        defaults={"task": whole.task, "slug": slug, "why_variant": variant.why, "is_listed": False},
-    )
+    """The variant, unlisted when new: anybody can bring a part of a set, only the site's owner puts it on the front.
+
+    Raises Conflict when somebody else's took the address of a new one at the same moment.
+    """
+    name = fitting(variant.name, 200)
+    try:
+        made, is_new = Benchmark.objects.get_or_create(
+            variant_of=whole,
+            dataset=name,
+            fingerprint=variant.fingerprint,
+            defaults={
+                "task": whole.task,
+                "slug": _free_slug(whole.task, name, variant.fingerprint),
+                "why_variant": fitting(variant.why, 200),
+                "is_listed": False,
+            },
+        )
+    except IntegrityError as error:
+        raise Conflict(f"expected the address of {name} to be free still, found it taken; submit again") from error
     if not is_new:
         return made
     Metric.objects.bulk_create(
@@ -140,3 +151,13 @@ def _variant_of(whole: Benchmark, variant: _Variant) -> Benchmark:
         for metric in whole.metrics.all()
     )
     return made
+
+
+def _free_slug(task: str, dataset: str, fingerprint: str) -> str:
+    """The address of a new variant: names and fingerprints are strangers' words, so two may lead to one address."""
+    digest = hashlib.sha256(f"{dataset}/{fingerprint}".encode()).hexdigest()
+    plain = benchmark_slug(task, dataset)
+    # An address may be 250 letters long; a task and a data set that are as long as they may be fill 244 of them.
+    wanted = [plain, f"{plain[:230]}-{(fingerprint or digest)[:12]}", f"{plain[:180]}-{digest}"]
+    taken = set(Benchmark.objects.filter(slug__in=wanted).values_list("slug", flat=True))
+    return next((slug for slug in wanted if slug not in taken), wanted[-1])

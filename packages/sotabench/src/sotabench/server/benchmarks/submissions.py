@@ -17,6 +17,7 @@ from sotabench.server.accounts.models import User
 from sotabench.server.benchmarks.figures import figures_of, rank_value
 from sotabench.server.benchmarks.models import Benchmark, Figure, Result, Tier
 from sotabench.server.benchmarks.services import benchmark_of
+from sotabench.server.benchmarks.texts import fitting
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import create_build, move
 from sotabench.server.errors import Invalid
@@ -24,6 +25,7 @@ from sotabench.server.papers.spelling import arxiv_id, model_key, pwc_id
 from sotabench.server.repositories.models import Repository
 
 MOST_RECORDS = 200
+MOST_SAMPLES = 2**31 - 1
 PREDICTIONS = "predictions"
 """The folder of the predictions files, below that of all files."""
 
@@ -40,22 +42,43 @@ class Submission:
     branch: str = ""
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A submission whose records and files are what they have to be; `stored` says where each file is kept already."""
+
+    commit: str
+    branch: str
+    records: Sequence[Mapping[str, Any]]
+    stored: Mapping[str, str]
+
+
 def submit_records(user: User, repository: Repository, submission: Submission) -> Build:
+    """A finished build with a self-reported result for each record; raises as the two steps that it is made of."""
+    return store_submission(user, repository, check_submission(submission))
+
+
+def check_submission(submission: Submission) -> Checked:
+    """The submission, looked at as a whole, and its files kept.
+
+    It takes as long as the files are large, so no transaction may be open: on SQLite nobody else could write. Raises
+    Invalid, naming the record and the rule; files that were kept by then are swept.
+    """
+    records = checked_records(submission.content)
+    _check_commits(records, submission.commit)
+    return Checked(submission.commit, submission.branch, records, _keep_files(records, submission.files))
+
+
+@transaction.atomic
+def store_submission(user: User, repository: Repository, checked: Checked) -> Build:
     """A finished build with a self-reported result for each record.
 
     A result of the same model on the same benchmark that was current is superseded, unless it is verified. Raises
     Forbidden, or Invalid, naming the record and the rule; then nothing was stored.
     """
-    records = checked_records(submission.content)
-    _check_commits(records, submission.commit)
-    stored = _keep_files(records, submission.files)
-    with transaction.atomic():
-        build = create_build(
-            repository, user, commit=submission.commit, origin=Build.Origin.SUBMITTED, branch=submission.branch
-        )
-        results = [_add_result(build, record, stored) for record in records]
-        _supersede(results)
-        move(build, Build.Status.FINISHED)
+    build = create_build(repository, user, commit=checked.commit, origin=Build.Origin.SUBMITTED, branch=checked.branch)
+    results = [_add_result(build, record, checked.stored) for record in checked.records]
+    _supersede(results)
+    move(build, Build.Status.FINISHED)
     return build
 
 
@@ -75,6 +98,8 @@ def checked_records(content: bytes) -> list[dict[str, Any]]:
             validate_record(record)
         except InvalidRecord as error:
             raise Invalid(f"record {number}: {error}") from error
+        if (record.get("samples") or 0) > MOST_SAMPLES:
+            raise Invalid(f"record {number}: expected at most {MOST_SAMPLES} samples, found {record['samples']}")
     texts = [json.dumps(record, sort_keys=True) for record in records]
     if len(set(texts)) < len(texts):
         raise Invalid("expected every record once, found one twice")
@@ -133,7 +158,7 @@ def _add_result(build: Build, record: Mapping[str, Any], stored: Mapping[str, st
     text = json.dumps(record, ensure_ascii=False)
     sha256 = (record.get("predictions") or {}).get("sha256", "")
     figures = figures_of(record, benchmark, tier=Tier.SELF_REPORTED)
-    name = printable((record.get("model") or "").strip(), 290) or UNNAMED
+    name = fitting((record.get("model") or "").strip(), 300) or UNNAMED
     declared = record.get("declared")
     extra = declared.get("extra_training_data") if isinstance(declared, dict) else None
     result = Result.objects.create(

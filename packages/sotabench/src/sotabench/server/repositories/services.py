@@ -1,5 +1,6 @@
 """What happens to repositories: they are connected, and their owner changes what may be changed."""
 
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -8,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from sotabench.server.accounts.models import User
-from sotabench.server.errors import Forbidden, Invalid
+from sotabench.server.errors import Conflict, Forbidden, Invalid
 from sotabench.server.repositories.models import Repository
 
 
@@ -26,7 +27,7 @@ def identity_of(text: str) -> Identity:
 
     Without a host it is the site's default one. Raises Invalid when it is none of these.
     """
-    plain = text.strip().removeprefix("https://").removesuffix("/").removesuffix(".git")
+    plain = re.sub(r"(?:\.git)+\Z", "", text.strip().removeprefix("https://").removesuffix("/"))
     parts = plain.split("/")
     if len(parts) < 2 or not all(parts):
         raise Invalid(f"expected a repository as owner/name or host/owner/name, found {text[:200]!r}")
@@ -38,7 +39,7 @@ def identity_of(text: str) -> Identity:
 def connect_repository(user: User, identity: Identity, *, is_public: bool = True) -> Repository:
     """The repository of this identity, made the user's own when nobody has it yet.
 
-    Raises Invalid for names that no host has, Forbidden when it is somebody else's.
+    Raises Invalid for names that no host has, and as `check_may_connect`.
     """
     found = _find(identity)
     if found is None:
@@ -54,8 +55,20 @@ def connect_repository(user: User, identity: Identity, *, is_public: bool = True
         except IntegrityError:  # somebody else was first, a moment ago
             found = _find(identity)
     found = found or made
-    check_may_change(user, found)
+    _check_is_as_wanted(user, found, is_public=is_public)
     return found
+
+
+def check_may_connect(user: User, identity: Identity, *, is_public: bool = True) -> None:
+    """Raise Forbidden when it is somebody else's, Conflict when it should be private and everybody sees it already."""
+    if found := _find(identity):
+        _check_is_as_wanted(user, found, is_public=is_public)
+
+
+def _check_is_as_wanted(user: User, found: Repository, *, is_public: bool) -> None:
+    check_may_change(user, found)
+    if found.is_public and not is_public:
+        raise Conflict(f"expected {found} to be private, found it public; make it private on its page first")
 
 
 def _find(identity: Identity) -> Repository | None:
