@@ -28,7 +28,7 @@ METHODS = ("POST", "PUT", "PATCH", "DELETE")
 OTHERS = ("admin/", "accounts/")
 """Pages of Django and allauth: tried below as a whole."""
 
-READS_WHATEVER_THE_METHOD = {"api/v0/", "api/v1/", "api/v1/openapi.json", "api/v1/docs"}
+READS_WHATEVER_THE_METHOD = {"api/v0/", "api/runner/", "api/v1/", "api/v1/openapi.json", "api/v1/docs"}
 KEPT, NEW = b"ten bytes!", b"others, 10"
 Body = Callable[[SimpleNamespace], dict[str, Any]]
 
@@ -110,6 +110,9 @@ OPEN = [  # what needs no token and stores nothing; for `auth/token/` the passwo
     Write("POST", V0 + "check/results/", lambda made: {"results": []}),
     Write("POST", V0 + "check/run-hashes/", lambda made: {"hashes": ["0"]}),
     Write("PUT", V0 + "part/<str:signed>", done=403),
+]
+RUNNERS = [  # for runners alone: no user has such a token
+    Write("POST", f"api/runner/{call}") for call in ("hello", "claim", "renew", "log", "end")
 ]
 
 
@@ -197,7 +200,7 @@ def client_of(user):
 
 def test_every_write_of_the_site_is_in_the_table(made, owner_of_site):
     _, token = create_token(owner_of_site, name="all")
-    known = {(write.method, write.route) for write in [*WRITES, *OWN, *OPEN]}
+    known = {(write.method, write.route) for write in [*WRITES, *OWN, *OPEN, *RUNNERS]}
     found = set()
     for route in all_routes():
         if route.startswith(OTHERS) or route in READS_WHATEVER_THE_METHOD:
@@ -248,6 +251,15 @@ def test_what_is_one_s_own_needs_a_session(made, write):
 def test_call_that_is_open_to_all_stores_nothing(made, write):
     before = everything()
     assert _send(Client(), write.method, path_of(made, write.route), write.body(made)).status_code == write.done
+    assert everything() == before
+
+
+@pytest.mark.parametrize("write", RUNNERS, ids=lambda write: write.route)
+def test_runners_calls_are_no_users(made, ada, write):
+    before = everything()
+    for client, token in ((Client(), ""), (Client(), made.tokens[MANAGE]), (client_of(ada), "")):
+        answer = _send(client, write.method, path_of(made, write.route), {"slot": 0, "number": 0, "text": ""}, token)
+        assert answer.status_code == write.stranger
     assert everything() == before
 
 

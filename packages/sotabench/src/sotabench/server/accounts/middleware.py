@@ -18,7 +18,7 @@ from sotabench.server.accounts.services import note_use
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
-_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/", "/api/v0/part/")
+_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/", "/api/v0/part/", "/api/runner/")
 
 
 class SiteRequest(HttpRequest):

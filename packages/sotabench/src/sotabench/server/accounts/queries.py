@@ -8,12 +8,18 @@ from sotabench.server.accounts.services import token_digest
 _SCHEMES = ("bearer ", "jwt ", "token ")
 
 
-def token_of(authorization: str) -> ApiToken | None:
-    """The living token in an `Authorization` header (`Bearer` or `JWT`), with its user; None when there is none."""
+def token_in(authorization: str) -> str:
+    """The token in an `Authorization` header (`Bearer` or `JWT`); empty when there is none."""
     for scheme in _SCHEMES:
         if authorization[: len(scheme)].lower() == scheme:
-            return _living_tokens().filter(digest=token_digest(authorization[len(scheme) :].strip())).first()
-    return None
+            return authorization[len(scheme) :].strip()
+    return ""
+
+
+def token_of(authorization: str) -> ApiToken | None:
+    """The living token in an `Authorization` header, with its user; None when there is none."""
+    text = token_in(authorization)
+    return _living_tokens().filter(digest=token_digest(text)).first() if text else None
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:

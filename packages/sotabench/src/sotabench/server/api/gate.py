@@ -105,8 +105,7 @@ def api_of(title: str, version: str, description: str, **options: Any) -> NinjaA
         version=version,
         description=description,
         urls_namespace=f"api-v{version}",
-        throttle=[Requests()],
-        **options,
+        **{"throttle": [Requests()], **options},
     )
     for error, handler in _HANDLERS.items():
         api.add_exception_handler(error, handler)
