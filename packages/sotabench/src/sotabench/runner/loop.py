@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from sotabench.errors import SiteRefused, SiteUnreachable
-from sotabench.runner.site import Job, LeaseLost, RunnersSite
+from sotabench.runner.site import Job, RunnersSite
 
 _LOG = logging.getLogger("sotabench.runner")
 _ASK_EVERY, _LONGEST_PAUSE = 0.5, 30.0
@@ -56,7 +56,7 @@ def serve_slot(site: RunnersSite, slot: int, run: Callable[[Job, int], None], si
     while not signals.drain.is_set():
         try:
             job = site.claim(slot)
-        except (SiteUnreachable, SiteRefused, LeaseLost) as error:
+        except (SiteUnreachable, SiteRefused) as error:
             pause = min(2 * pause, _LONGEST_PAUSE)
             _LOG.warning("the site gave no build, asked again in %.0f s: %s", pause, error)
             signals.drain.wait(pause)

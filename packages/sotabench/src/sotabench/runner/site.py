@@ -1,6 +1,6 @@
 """What a runner says to its site over HTTP, and what it hears.
 
-A call is tried again while the site does not answer, for as long as the lease lasts; 409 means that the lease is lost.
+A call about an attempt is said again while the site does not answer, for as long as the lease lasts.
 """
 
 import json
@@ -17,7 +17,7 @@ from benchrecord import printable
 from sotabench.errors import Broken, SiteRefused, SiteUnreachable, SotabenchError
 
 TIMEOUT = 60.0
-_CONFLICT, _REFUSED = 409, 400
+_NO_LONGER = frozenset({401, 403, 404, 409})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 Json = Any
@@ -70,7 +70,7 @@ class RunnersSite:
         return Job(**{**found, "data": tuple(found["data"]), "files": tuple(found["files"])})
 
     def ask(self, call: str, *, attempt: str = "", method: str = "POST", **content: Any) -> Json:
-        """The answer's JSON. Raises LeaseLost, SiteRefused with the site's words, SiteUnreachable."""
+        """The answer's JSON. Raises SiteRefused with the site's words, SiteUnreachable."""
         headers = {"X-Attempt": attempt} if attempt else {}
         try:
             answer = self._http.request(method, call, headers=headers, **content)
@@ -141,9 +141,11 @@ class Report:
         while not self.lost.is_set():
             try:
                 answer = self.site.ask(call, attempt=self.job.token, **content)
-            except LeaseLost:
+            except SiteRefused as error:
+                if error.status not in _NO_LONGER:
+                    raise
                 self.lost.set()
-                raise
+                raise LeaseLost(str(error)) from error
             except SiteUnreachable as error:
                 if self.clock() - self._heard > self.job.lease_seconds:
                     self.lost.set()
@@ -166,8 +168,6 @@ def _content(answer: httpx.Response) -> Json:
         return found
     said = found if isinstance(found, dict) else {}
     words = printable("; ".join(map(str, said.get("errors") or [said.get("message") or answer.reason_phrase])), 1000)
-    if answer.status_code == _CONFLICT:
-        raise LeaseLost(words)
     if answer.is_server_error or not said:
         raise SiteUnreachable(f"expected an answer of the site, found status {answer.status_code}")
     raise SiteRefused(words, answer.status_code)
