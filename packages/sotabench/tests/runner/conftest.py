@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,10 @@ class Inside:
         arguments = {"folder": "/build", "environment": {}, "limits": LIMITS, **changes}
         mounted = [Mount(self.checkout, "/build", writable=True), *interpreter_mounts(own_interpreter()), *mounts]
         return Task(command=command, mounts=mounted, **arguments)
+
+    @staticmethod
+    def limits(**changes) -> Limits:
+        return replace(LIMITS, **changes)
 
     def run(self, *command: str, stop: threading.Event | None = None, **changes) -> Outcome:
         self.printed.clear()

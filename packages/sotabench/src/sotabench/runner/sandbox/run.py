@@ -22,6 +22,7 @@ from sotabench.runner.sandbox.supervision import Facts, Report, Start, may_mount
 OPEN_FILES, LOCKED_MEMORY = 8192, 8 << 20
 ADDRESSES = 16 << 30  # beside what memory takes: mapped files, and ranges that are reserved and never used
 OWN_PROCESSES = 4  # bubblewrap's, and the bridge
+STAGE = "/tmp"  # noqa: S108 - in a mount namespace of the supervisor's own, where a folder in memory covers it
 _SAID = 2000
 _NOT_A_PROGRAM = re.compile(rb"^bwrap: execvp (.*)$", re.MULTILINE)
 
@@ -42,7 +43,8 @@ class Bubblewrap:
             said.extend(block[: _SAID - len(said)])
             output(block)
 
-        with _open_descriptors() as descriptors, _stage() as stage:
+        stage = STAGE if may_mount() else ""
+        with _open_descriptors() as descriptors:
             start = Start(
                 task=task,
                 slot=self.slot,
@@ -124,17 +126,6 @@ def _staged(mounts: Sequence[Mount], stage: str) -> list[Mount]:
     if not stage:
         return list(mounts)
     return [replace(mount, source=Path(stage, str(number))) for number, mount in enumerate(mounts)]
-
-
-@contextlib.contextmanager
-def _stage() -> Iterator[str]:
-    """A folder in which the supervisor, if it can, binds what is to be mounted."""
-    if not may_mount():
-        yield ""
-        return
-    with tempfile.TemporaryDirectory(prefix="sotabench-") as folder:
-        Path(folder).chmod(0o711)
-        yield folder
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
 import time
 
@@ -114,14 +115,16 @@ def _stage(folder: str, sources: list[str]) -> None:
     """Bind each source to a place below `folder`, named by its number."""
     _check(libc.unshare(NEW_NAMESPACE), "a mount namespace")
     _mount(None, "/", None, PRIVATE | RECURSIVE)
+    opened = [os.open(source, os.O_PATH) for source in sources]  # first, for some may lie below the folder
     _mount("tmpfs", folder, "tmpfs", NO_SUID | NO_DEVICES, "mode=0711")
-    for number, source in enumerate(sources):
+    for number, source in enumerate(opened):
         place = f"{folder}/{number}"
-        if os.path.isdir(source):
+        if stat.S_ISDIR(os.fstat(source).st_mode):
             os.mkdir(place)
         else:
             os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
-        _mount(source, place, None, BIND | RECURSIVE)
+        _mount(f"/proc/self/fd/{source}", place, None, BIND | RECURSIVE)
+        os.close(source)
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
