@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["SOTABENCH_DATA"] = str(parsed.data)
         prepare_folder(Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data"))
         importlib.import_module("django").setup()
-        return int(importlib.import_module(f"sotabench.server.commands.{parsed.command}").run(parsed))
+        return _run(parsed)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "sotabench":
             raise
@@ -45,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f'the {side} is not installed: pip install "sotabench[{side}]" (found no {error.name})')
     except (SotabenchError, OSError) as error:
         return _fail(str(error))
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    silent = importlib.import_module("django.db").OperationalError
+    try:
+        return int(importlib.import_module(f"sotabench.server.commands.{parsed.command}").run(parsed))
+    except silent as error:
+        return _fail(f"expected the database to answer, found: {' '.join(str(error).split())}")
 
 
 def build_parser() -> argparse.ArgumentParser:

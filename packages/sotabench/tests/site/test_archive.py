@@ -1,6 +1,7 @@
 """A backup holds all of a site, and a restore makes it again."""
 
 import json
+import os
 import stat
 import tarfile
 
@@ -10,7 +11,7 @@ from django.core.management import call_command
 
 from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.services import create_token
-from sotabench.server.archive import BadArchive, restore_archive, write_archive
+from sotabench.server.archive import BadArchive, add_file, restore_archive, write_archive
 from sotabench.server.benchmarks.models import Result
 
 OURS = ("accounts", "repositories", "builds", "papers", "benchmarks", "datasets")
@@ -97,3 +98,26 @@ def test_archive_that_points_out_of_the_folder_is_refused(folder):
         restore_archive(bad)
     assert not ApiToken.objects.exists()
     assert not list(folder.parent.rglob("evil"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_damaged_archive_is_refused_in_one_line(folder, ada, settings):
+    (folder / "files" / "a.npz").write_bytes(os.urandom(200_000))
+    archive = folder.parent / "backup.tar.gz"
+    write_archive(archive)
+    call_command("flush", interactive=False, verbosity=0)
+    content = bytearray(archive.read_bytes())
+    for place in (len(content) // 2, len(content) // 3):
+        broken = folder.parent / f"broken-{place}.tar.gz"
+        broken.write_bytes(content[:place] + os.urandom(500) + content[place + 500 :])
+        with pytest.raises(BadArchive):
+            restore_archive(broken)
+    assert not User.objects.exists()
+
+
+def test_file_that_goes_away_meanwhile_ends_no_backup(tmp_path):
+    (tmp_path / "b").write_bytes(b"x")
+    (tmp_path / "c").symlink_to("b")
+    with tarfile.open(tmp_path / "backup.tar", "w") as archive:
+        assert [add_file(archive, tmp_path / name, name) for name in "abc"] == [False, True, False]
+        assert archive.getnames() == ["b"]

@@ -96,3 +96,20 @@ def test_runner_is_given_a_token_drained_and_revoked(sotabench):
         assert f"lab  {state}" in sotabench("runners", "list").stdout
     missing = sotabench("runners", "drain", "nobody")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+
+
+def test_backup_of_a_folder_without_a_site_is_refused_in_one_line(sotabench, tmp_path):
+    done = sotabench("backup", str(tmp_path / "backup.tar.gz"), data="typo")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "--data" in done.stderr
+    assert not (tmp_path / "backup.tar.gz").exists()
+
+
+def test_database_that_does_not_answer_is_one_line(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
+    kept["DATABASE_URL"] = "postgresql://nobody:the-secret@127.0.0.1:9/none"
+    done = subprocess.run([*SOTABENCH, "serve"], env=kept, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("sotabench: expected the database to answer, found: ")
+    assert "Traceback" not in done.stderr
+    assert "the-secret" not in done.stderr

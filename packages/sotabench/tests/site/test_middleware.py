@@ -10,7 +10,7 @@ from django.test import RequestFactory
 
 from sotabench.server.accounts.middleware import MembersOnly, TokenAuthentication
 from sotabench.server.accounts.services import create_token
-from sotabench.server.observing import JsonFormatter, ObserveRequests, health, metrics
+from sotabench.server.observing import JsonFormatter, ObserveRequests, TextFormatter, health, metrics
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +99,15 @@ def test_error_is_logged_with_its_traceback():
 def test_health_asks_the_database(django_assert_num_queries):
     with django_assert_num_queries(1):
         assert health(RequestFactory().get("/healthz")).status_code == 200
+
+
+def test_text_log_says_which_request_it_was():
+    record = logging.LogRecord("sotabench.requests", logging.INFO, "", 0, "request", (), None)
+    record.facts = {"method": "GET", "path": "/a", "status": 200}
+    line = TextFormatter().format(record)
+    assert line.endswith("INFO sotabench.requests request method=GET path=/a status=200")
+
+
+def test_text_log_keeps_a_strangers_words_on_their_line():
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "Not found: %s", ("/a\n\x1b[2Jb",), None)
+    assert TextFormatter().format(record).endswith(r"Not found: /a\n\x1b[2Jb")

@@ -2,14 +2,17 @@
 
 The database is read in one snapshot, so what is written meanwhile is in the archive whole or not at all; writers do not
 wait. Files are named by their digest and stored before the row that names them, so taking them after the snapshot
-misses none. Not in it: sessions (everybody signs in anew) and what `sotabench serve` makes itself.
+misses none; what is deleted while they are taken is missing. Not in it: sessions (everybody signs in anew) and what
+`sotabench serve` makes itself.
 """
 
+import gzip
 import io
 import json
 import os
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -45,7 +48,12 @@ class BadArchive(SotabenchError):  # noqa: N818 - reads as the sentence it is
 
 
 def write_archive(path: Path) -> None:
-    """Write the archive, readable by its owner alone; an unfinished one never gets the name. Raises OSError."""
+    """Write the archive, readable by its owner alone; an unfinished one never gets the name.
+
+    Raises OSError, and BadArchive when there is no site to be kept.
+    """
+    if not _migrations():
+        raise BadArchive(f"expected a site at {settings.DATA}, found none; is that the folder that --data should name?")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -56,8 +64,7 @@ def write_archive(path: Path) -> None:
             if key.exists():
                 archive.add(key, arcname=SECRET_KEY, recursive=False)
             for stored in sorted(settings.MEDIA_ROOT.rglob("*")):
-                if stored.is_file() and not stored.is_symlink():
-                    archive.add(stored, arcname=f"{_FILES}/{stored.relative_to(settings.MEDIA_ROOT)}", recursive=False)
+                add_file(archive, stored, f"{_FILES}/{stored.relative_to(settings.MEDIA_ROOT)}")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -72,12 +79,17 @@ def restore_archive(path: Path) -> None:
     if User.objects.exists() or Repository.objects.exists():
         raise BadArchive(f"expected an empty site at {settings.DATA}, found one in use; give --data another folder")
     try:
-        with tarfile.open(path) as archive:
+        with (
+            gzip.open(path) as stream,
+            tarfile.open(fileobj=stream, mode="r:") as archive,
+            tempfile.TemporaryDirectory(dir=settings.DATA, prefix=WORKING) as folder,
+        ):
             _check_manifest(archive)
-            with tempfile.TemporaryDirectory(dir=settings.DATA, prefix=WORKING) as folder:
-                archive.extractall(folder, filter="data")
-                _load(Path(folder))
-    except (tarfile.TarError, EOFError, KeyError, ValueError) as error:
+            archive.extractall(folder, filter="data")
+            while stream.read(1 << 20):  # to the end, where the check sum is
+                pass
+            _load(Path(folder))
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, KeyError, ValueError) as error:
         raise BadArchive(f"expected an archive of `sotabench backup`, found: {error}") from error
 
 
@@ -96,6 +108,17 @@ def _load(folder: Path) -> None:
     if (folder / SECRET_KEY).exists():
         (folder / SECRET_KEY).chmod(0o600)
         (folder / SECRET_KEY).replace(settings.DATA / SECRET_KEY)
+
+
+def add_file(archive: tarfile.TarFile, path: Path, name: str) -> bool:
+    """Add a regular file; whether it was one that is still there, since a site that runs also deletes."""
+    try:
+        if not path.is_file() or path.is_symlink():
+            return False
+        archive.add(path, arcname=name, recursive=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _check_manifest(archive: tarfile.TarFile) -> None:

@@ -43,6 +43,18 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """The same for a person's eyes: a line a message, then the facts as `name=value`, then the traceback."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name} {message}", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line: what strangers wrote cannot end it, nor move a terminal's cursor."""
+        facts = "".join(f" {name}={value}" for name, value in getattr(record, "facts", {}).items())
+        return printable(super().formatMessage(record) + facts, 2000)
+
+
 class ObserveRequests:
     """Counts, times and logs every request; what a stranger wrote is made harmless for a terminal first."""
 

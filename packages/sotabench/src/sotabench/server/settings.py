@@ -249,7 +249,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "json": {"()": "sotabench.server.observing.JsonFormatter"},
-        "text": {"format": "{asctime} {levelname} {name} {message}", "style": "{"},
+        "text": {"()": "sotabench.server.observing.TextFormatter"},
     },
     "handlers": {
         "stderr": {

@@ -1,5 +1,6 @@
 """Published tables come in: any of the formats, as often as one likes, the good rows of a file with bad ones too."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ READERS: dict[str, Callable[[Path], Iterator[Row | BadRow]]] = {
     ".md": read_model_index,
 }
 _ROWS_AT_ONCE = 400
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _ARXIV_ID = re.compile(r"\d{4}\.\d{4,5}|[a-z-]{2,20}(?:\.[A-Z]{2})?/\d{7}")
 _PWC_ID = re.compile(r"[a-z0-9-]{1,200}")
 
@@ -95,7 +97,7 @@ def _problem(row: Row, seen: dict[Key, Row]) -> str:
     for what, (text, shortest, longest) in texts.items():
         if not (shortest <= len(text) <= longest and text.isprintable() and text == text.strip()):
             return f"expected {what} to be {shortest} to {longest} printable characters, found {text[:60]!r}"
-    if problem := _paper_problem(row.paper):
+    if problem := _paper_problem(row.paper) or _number_problem(row):
         return problem
     if (earlier := seen.get(_key(row))) is not None:
         return f"expected a model once for each source, found it at {earlier.place} already"
@@ -107,6 +109,16 @@ def _paper_problem(paper: PaperFacts | None) -> str:
         return f"expected an arXiv id such as 1611.05431, found {paper.arxiv_id[:40]!r}"
     if paper and paper.pwc_id and not _PWC_ID.fullmatch(paper.pwc_id):
         return f"expected an id of letters, digits and '-', found {paper.pwc_id[:40]!r}"
+    if paper and paper.year is not None and not _FIRST_YEAR <= paper.year <= _LAST_YEAR:
+        return f"expected the paper's year to be from {_FIRST_YEAR} to {_LAST_YEAR}, found {paper.year}"
+    return ""
+
+
+def _number_problem(row: Row) -> str:
+    if row.parameters is not None and not 0 <= row.parameters < 2**63:
+        return f"expected the parameters to be a count of 64 bits, found {str(row.parameters)[:40]}"
+    if row.gflops is not None and not math.isfinite(row.gflops):
+        return f"expected the operations to be a number, found {row.gflops}"
     return ""
 
 

@@ -1,6 +1,7 @@
 """Our own two tables: what papers report on ImageNet, and what catalogues of models do."""
 
 import csv
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,12 +32,18 @@ def read_csv(path: Path) -> Iterator[Row | BadRow]:
                 path.name, "line 1", f"expected the columns {expected}, found {','.join(sorted(header))[:300]}"
             )
             return
-        for line in lines:
-            place = f"line {lines.line_num}"
-            try:
-                yield reader(_whole(line), place)
-            except ValueError as error:
-                yield BadRow(path.name, place, str(error))
+        try:
+            for line in lines:
+                yield _row(path.name, f"line {lines.line_num}", reader, line)
+        except csv.Error as error:
+            yield BadRow(path.name, f"line {lines.line_num}", f"expected CSV to the end of the file, found: {error}")
+
+
+def _row(file: str, place: str, reader: Reader, line: dict[str, str]) -> Row | BadRow:
+    try:
+        return reader(_whole(line), place)
+    except ValueError as error:
+        return BadRow(file, place, str(error))
 
 
 def _whole(line: dict[str, str]) -> dict[str, str]:
@@ -57,7 +64,7 @@ def _paper_row(line: dict[str, str], place: str) -> Row:
         catalogue="paper",
         source=line["arxiv_id"] or line["paper_title"],
         paper=PaperFacts(line["paper_title"], arxiv_id=line["arxiv_id"], year=year),
-        parameters=round(float(line["params_m"]) * 1e6) if line["params_m"] else None,
+        parameters=_millions(line["params_m"]),
         extra_training_data=_yes_no(line["extra_training_data"]),
     )
 
@@ -82,6 +89,12 @@ def _catalogue_row(line: dict[str, str], place: str) -> Row:
 
 def _top(line: dict[str, str]) -> dict[str, Published]:
     return figures_of([("Top 1 Accuracy", line["top1"]), ("Top 5 Accuracy", line["top5"])])
+
+
+def _millions(text: str) -> int | None:
+    if text and not math.isfinite(float(text)):
+        raise ValueError(f"expected params_m to be millions, such as 25.6, found {text[:40]!r}")
+    return round(float(text) * 1e6) if text else None
 
 
 def _yes_no(text: str) -> bool | None:

@@ -7,6 +7,7 @@ A list of tasks; each has `task`, `datasets` and `subtasks` (tasks again); a dat
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_evaluation_tables(path: Path) -> Found:
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         tasks = json.loads(content)
-    except (ValueError, RecursionError, gzip.BadGzipFile, EOFError) as error:
+    except (ValueError, RecursionError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         yield BadRow(path.name, "the file", f"expected JSON, found: {error}")
         return
     for place, task in enumerate(tasks if isinstance(tasks, list) else [tasks]):
