@@ -1,12 +1,20 @@
 """Users, repositories and records that tests need."""
 
+import hashlib
 import json
 
+import numpy as np
 import pytest
 
+from benchrecord import PredictionsBuilder, write_predictions
 from sotabench.server.accounts.models import User
-from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.benchmarks.labels import set_labels
+from sotabench.server.benchmarks.models import Benchmark, DataCopy
+from sotabench.server.benchmarks.numbers import Numbered, keep_numbers
+from sotabench.server.benchmarks.scoring import score_call
+from sotabench.server.benchmarks.services import add_known_benchmarks, benchmark_of
 from sotabench.server.benchmarks.submissions import Submission, submit_records
+from sotabench.server.builds.models import Build
 from sotabench.server.papers.importing import import_files, shipped_files
 from sotabench.server.repositories.models import Repository
 
@@ -91,3 +99,84 @@ def submit(ada, vision, commit):
         return list(submit_records(user, repository, submission).results.order_by("id"))
 
     return submitted
+
+
+IMAGES = 40
+"""Images of the small copy: image `k` shows class `7 * k`."""
+
+
+def seen(place):
+    """The name under which builds see image `place` of the small copy."""
+    return f"ILSVRC2012_val_{IMAGES - place:08d}"
+
+
+@pytest.fixture
+def copy(benchmarks):
+    """A copy of forty images, numbered the other way round, with this site's labels."""
+    fingerprint = hashlib.sha256(b"forty").hexdigest()
+    facts = {"samples": IMAGES, "fingerprint": fingerprint, "complete": False}
+    benchmark = benchmark_of({"task": "Image Classification", "dataset_name": "ImageNet", "dataset": facts})
+    Benchmark.objects.filter(pk=benchmark.pk).update(size=IMAGES, is_listed=True)
+    benchmark.refresh_from_db()
+    rows = "".join(f"true-{place:02d},{7 * place}\n" for place in range(IMAGES))
+    set_labels(benchmark, f"id,class_index\n{rows}".encode())
+    numbers = keep_numbers(Numbered(seen(place), f"true-{place:02d}", f"{place:064x}") for place in range(IMAGES))
+    return DataCopy.objects.create(
+        benchmark=benchmark,
+        dataset_name="ImageNet",
+        folder="copies/small",
+        numbers=numbers,
+        fingerprint=fingerprint,
+        samples=IMAGES,
+    )
+
+
+@pytest.fixture
+def answers(tmp_path):
+    """Writes what a sealed build writes: a record, and predictions that are right about the first `right` images."""
+
+    def written(right=IMAGES, *, ids=None, values=None, name="answers.npz", **changes):
+        outputs = values
+        if outputs is None:
+            outputs = np.zeros((IMAGES, 1000), np.float32)
+            outputs[:, 999] = 1
+            outputs[range(right), [7 * place for place in range(right)]] = 2
+        builder = PredictionsBuilder(outputs.shape[1])
+        builder.add([seen(place) for place in range(IMAGES)] if ids is None else ids, outputs)
+        facts = write_predictions(tmp_path / name, builder.finish())
+        said = {"name": facts.name, "size": facts.size, "sha256": facts.sha256}
+        record = {
+            "format": 1,
+            "model": "Net",
+            "task": "Image Classification",
+            "dataset_name": "ImageNet",
+            "results": {},
+            "samples": len(outputs),
+            "predictions": said,
+            "dataset": {"name": "ImageNet", "sealed": True},
+        }
+        return record | changes, tmp_path / name
+
+    return written
+
+
+@pytest.fixture
+def a_build(vision, ada, commit):
+    """Makes builds of ada's repository that are running."""
+
+    def made(repository=vision, **rest):
+        number = repository.builds.count() + 1
+        facts = {"commit": commit, "origin": "requested", "status": "running", "requested_by": ada} | rest
+        return Build.objects.create(repository=repository, number=number, **facts)
+
+    return made
+
+
+@pytest.fixture
+def score_answers(a_build, answers, copy):
+    """Scores a build's only call, which answers as `answers` is told to."""
+
+    def scored(right=IMAGES, *, build=None, **rest):
+        return score_call(build or a_build(), *answers(right, **rest))
+
+    return scored

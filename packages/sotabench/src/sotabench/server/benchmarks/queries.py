@@ -13,6 +13,9 @@ from sotabench.server.papers.queries import SHORTEST_CUT_SLUG
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import Viewer, visible_to
 
+CURRENT = Q(superseded_by=None, build__is_preview=False)
+"""Results that nothing took the place of, and that stand for their repository."""
+
 
 def listed_benchmarks() -> QuerySet[Benchmark]:
     """The benchmarks of the front page, with their metrics."""
@@ -63,9 +66,12 @@ def rows_at(rows: QuerySet[Result], start: int, stop: int) -> list[Result]:
 
 
 def current_results(repository: Repository) -> QuerySet[Result]:
-    """The repository's results that nothing took the place of; whoever calls has checked that it may be seen."""
+    """The repository's results that nothing took the place of; whoever calls has checked that it may be seen.
+
+    A preview's stand on the page of its build alone.
+    """
     return (
-        repository.results.filter(superseded_by=None)
+        repository.results.filter(CURRENT)
         .select_related("benchmark__variant_of", "build", "repository", "carried_from__build")
         .prefetch_related("figures", "benchmark__metrics")
         .order_by("benchmark__task", "benchmark__dataset", "-rank_value", "id")
@@ -77,7 +83,7 @@ def results_of_paper(paper: Paper, viewer: Viewer) -> QuerySet[Result]:
     named = Q(arxiv_id=paper.arxiv_id) if paper.arxiv_id else Q(pk=None)
     ids = {paper.pwc_id or paper.slug, paper.slug}
     ids |= {paper.slug[:cut] for cut in range(SHORTEST_CUT_SLUG, len(paper.slug)) if paper.slug[cut] == "-"}
-    return results_for(viewer).filter(named | Q(pwc_id__in=ids), superseded_by=None).prefetch_related("figures")
+    return results_for(viewer).filter(named | Q(pwc_id__in=ids), CURRENT).prefetch_related("figures")
 
 
 def global_ranks(results: Sequence[Result]) -> dict[int, int]:

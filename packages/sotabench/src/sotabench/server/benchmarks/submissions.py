@@ -1,6 +1,5 @@
 """Results that were computed elsewhere come in: every record of a submission or none, all marked self-reported."""
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -8,28 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.core.files import File
-from django.core.files.storage import default_storage
 from django.db import transaction
 
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_predictions, read_records, validate_record
 from sotabench.server.accounts.models import User
-from sotabench.server.benchmarks.figures import figures_of, rank_value
-from sotabench.server.benchmarks.models import Benchmark, Figure, Result, Tier
+from sotabench.server.benchmarks.models import Result, Tier
+from sotabench.server.benchmarks.results import Kept, add_result, check_commit, keep_file, supersede
 from sotabench.server.benchmarks.services import benchmark_of
-from sotabench.server.benchmarks.texts import fitting
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import create_build, move
 from sotabench.server.errors import Invalid
-from sotabench.server.papers.spelling import arxiv_id, model_key, pwc_id
 from sotabench.server.repositories.models import Repository
 
 MOST_RECORDS = 200
 MOST_SAMPLES = 2**31 - 1
-PREDICTIONS = "predictions"
-"""The folder of the predictions files, below that of all files."""
-
-UNNAMED = "unnamed model"
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Checked:
     commit: str
     branch: str
     records: Sequence[Mapping[str, Any]]
-    stored: Mapping[str, str]
+    stored: Mapping[str, Kept]
 
 
 def submit_records(user: User, repository: Repository, submission: Submission) -> Build:
@@ -77,7 +68,8 @@ def store_submission(user: User, repository: Repository, checked: Checked) -> Bu
     """
     build = create_build(repository, user, commit=checked.commit, origin=Build.Origin.SUBMITTED, branch=checked.branch)
     results = [_add_result(build, record, checked.stored) for record in checked.records]
-    _supersede(results)
+    for result in results:
+        supersede(result, tiers=[Tier.SELF_REPORTED])
     move(build, Build.Status.FINISHED)
     return build
 
@@ -108,15 +100,14 @@ def checked_records(content: bytes) -> list[dict[str, Any]]:
 
 def _check_commits(records: Sequence[Mapping[str, Any]], commit: str) -> None:
     for number, record in enumerate(records):
-        environment = record.get("environment")
-        git = environment.get("git") if isinstance(environment, dict) else None
-        found = git.get("commit") if isinstance(git, dict) else None
-        if found is not None and found != commit:
-            raise Invalid(f"record {number}: expected one of commit {commit}, found one of {printable(str(found), 64)}")
+        try:
+            check_commit(record, commit)
+        except Invalid as error:
+            raise Invalid(f"record {number}: {error}") from error
 
 
-def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path]) -> dict[str, str]:
-    """Where each predictions file is kept, by its SHA-256; they are checked to be what the records say."""
+def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path]) -> dict[str, Kept]:
+    """Each predictions file as it is kept, by its SHA-256; they are checked to be what the records say."""
     naming = [record for record in records if record.get("predictions")]
     named = {record["predictions"]["name"]: record for record in naming}
     if len(named) < len(naming):
@@ -137,75 +128,7 @@ def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path])
     return kept
 
 
-def keep_file(path: Path, sha256: str) -> str:
-    """The name under which the file is kept: its digest, so that equal files are kept once.
-
-    One that is there already is touched: it is wanted, even if no result names it yet.
-    """
-    name = f"{PREDICTIONS}/{sha256[:2]}/{sha256}.npz"
-    kept = Path(default_storage.path(name))
-    if kept.exists():
-        kept.touch()
-    else:
-        with path.open("rb") as file:
-            default_storage.save(name, File(file))
-    return name
-
-
-def _add_result(build: Build, record: Mapping[str, Any], stored: Mapping[str, str]) -> Result:
-    benchmark = benchmark_of(record)
-    _check_metrics(record, benchmark)
-    text = json.dumps(record, ensure_ascii=False)
+def _add_result(build: Build, record: Mapping[str, Any], stored: Mapping[str, Kept]) -> Result:
     sha256 = (record.get("predictions") or {}).get("sha256", "")
-    figures = figures_of(record, benchmark, tier=Tier.SELF_REPORTED)
-    name = fitting((record.get("model") or "").strip(), 300) or UNNAMED
-    declared = record.get("declared")
-    extra = declared.get("extra_training_data") if isinstance(declared, dict) else None
-    result = Result.objects.create(
-        build=build,
-        repository=build.repository,
-        benchmark=benchmark,
-        model_name=name,
-        model_key=model_key(name),
-        tier=Tier.SELF_REPORTED,
-        rank_value=rank_value(figures, benchmark),
-        samples=record.get("samples"),
-        arxiv_id=arxiv_id(record.get("arxiv_id") or ""),
-        pwc_id=pwc_id(record.get("pwc_id") or ""),
-        extra_training_data=extra if isinstance(extra, bool) else None,
-        record=text,
-        record_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        predictions=stored.get(sha256, ""),
-        predictions_sha256=sha256 if sha256 in stored else "",
-    )
-    for figure in figures:
-        figure.result = result
-    Figure.objects.bulk_create(figures)
-    return result
-
-
-def _check_metrics(record: Mapping[str, Any], benchmark: Benchmark) -> None:
-    names = [metric.name for metric in benchmark.metrics.all()]
-    known = f"{benchmark} ({', '.join(names)})"
-    if record["results"] and names and names[0] not in record["results"]:
-        raise Invalid(f"expected results as on {known}, found none named {names[0]}")
-    for name, value in (record.get("paper_results") or {}).items():
-        if name not in names:
-            raise Invalid(f"expected paper_results named as on {known}, found {printable(name, 100)!r}")
-        if "accuracy" in name.lower() and not 0 <= value <= 1:
-            raise Invalid(
-                f"expected paper_results[{name!r}] to be a fraction from 0 to 1, found {value}; is it percent?"
-            )
-
-
-def _supersede(results: Sequence[Result]) -> None:
-    new = [result.pk for result in results]
-    for result in results:
-        earlier = Result.objects.filter(
-            repository=result.repository,
-            benchmark=result.benchmark,
-            model_name=result.model_name,
-            superseded_by=None,
-            tier=Tier.SELF_REPORTED,
-        )
-        earlier.exclude(pk__in=new).update(superseded_by=result)
+    kept = stored.get(sha256, Kept())
+    return add_result(build, record, benchmark_of(record), tier=Tier.SELF_REPORTED, kept=kept)

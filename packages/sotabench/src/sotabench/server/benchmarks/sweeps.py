@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 
 from sotabench.server.benchmarks.models import Result
-from sotabench.server.benchmarks.submissions import PREDICTIONS
+from sotabench.server.benchmarks.results import PREDICTIONS
 
 LEFT_OVER_AFTER = timedelta(days=1)
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sotabench.server.benchmarks.models import Benchmark, Result
-from sotabench.server.benchmarks.queries import listed_benchmarks, results_for
+from sotabench.server.benchmarks.queries import CURRENT, listed_benchmarks, results_for
 from sotabench.server.papers.models import ReportedResult
 from sotabench.server.repositories.queries import Viewer, visible_to
 from sotabench.server.web.beside import rows_of
@@ -22,7 +22,7 @@ def front(request: HttpRequest) -> HttpResponse:
     """What this is, the benchmarks with most results, the newest results."""
     most_results = (F("result_count").desc(), F("reported_count").desc())
     benchmarks = counted_benchmarks(request.user).order_by(*most_results, "task", "dataset")
-    newest = results_for(request.user).filter(superseded_by=None).select_related("repository__owner")
+    newest = results_for(request.user).filter(CURRENT).select_related("repository__owner")
     newest = newest.prefetch_related("figures", "benchmark__metrics").order_by("-id")
     facts = {"benchmarks": benchmarks[:_ON_FRONT], "rows": rows_of(list(newest[:_NEWEST]))}
     return render(request, "web/front.html", facts)

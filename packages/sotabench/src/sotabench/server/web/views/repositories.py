@@ -26,7 +26,7 @@ _BUILDS = 20
 def user(request: HttpRequest, username: str) -> HttpResponse:
     """Who it is, and the repositories that the visitor may see."""
     found = get_object_or_404(User, username__iexact=username, is_active=True)
-    current = Count("results", filter=Q(results__superseded_by=None))
+    current = Count("results", filter=Q(results__superseded_by=None, results__build__is_preview=False))
     owned = repositories_for(request.user).filter(owner=found).annotate(result_count=current)
     facts = {"person": found, "list": page_of(owned.order_by("host", "owner_name", "name"), Chosen(request.GET))}
     return render(request, "web/user.html", facts)

@@ -30,7 +30,7 @@ def result(request: HttpRequest, key: int) -> HttpResponse:
     row = rows_of([found])[0]
     metrics = [cell.metric for cell in row.cells]
     history = results_for(request.user).filter(
-        repository=found.repository, benchmark=found.benchmark, model_name=found.model_name
+        repository=found.repository, benchmark=found.benchmark, model_name=found.model_name, build__is_preview=False
     )
     facts = {
         "result": found,
