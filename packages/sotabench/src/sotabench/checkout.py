@@ -79,9 +79,9 @@ def repository_of(folder: Path) -> str:
     url = _git(folder, "remote", "get-url", "origin", otherwise=advice)
     if found := _SSH.fullmatch(url):
         url = f"{found['host']}/{found['path']}"
-    plain = re.sub(r"^https?://(?:[^@/]*@)?", "", url).removesuffix("/").removesuffix(".git")
+    plain = re.sub(r"^https?://(?:[^/]*@)?", "", url).removesuffix("/").removesuffix(".git")
     if "://" in plain or plain.count("/") < 2 or plain.startswith(("/", ".")):
-        raise Unusable(f"expected origin to be a repository on a git host, found {url!r}; {advice}")
+        raise Unusable(f"expected origin to be a repository on a git host, found {plain!r}; {advice}")
     return plain
 
 

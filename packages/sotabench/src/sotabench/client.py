@@ -1,21 +1,23 @@
 """What a program can ask a site over HTTP; answers are the JSON of its API."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
 from benchrecord import printable
-from sotabench.errors import Misconfigured, SiteRefused, SiteUnreachable
+from sotabench.errors import Misconfigured, SiteRefused, SiteUnreachable, Unusable
 
 TIMEOUT = 600.0
 _TOO_MANY = 429
 _PATIENCE = 5
+_LONGEST_WAIT = 120.0
 _PAGE = 200
 
 Json = Any
@@ -72,12 +74,13 @@ class Site:
         offset, count = 0, 1
         while offset < count:
             page = self.get(path, limit=_PAGE, offset=offset, **parameters)
-            yield from page["items"]
-            offset, count = offset + _PAGE, page["count"]
+            yield from _part(page, "items", list)
+            offset, count = offset + _PAGE, _part(page, "count", int)
 
     def log_in(self, username: str, password: str) -> str:
         """A token for this password."""
-        return str(self.post("v0/auth/token/", {"username": username, "password": password})["token"])
+        answer = self.post("v0/auth/token/", {"username": username, "password": password})
+        return str(_part(answer, "token", str))
 
     def repository(self, name: str) -> Json:
         """The repository `[host/]owner/name`."""
@@ -99,7 +102,7 @@ class Site:
             "public": str(submission.public).lower(),
         }
         with ExitStack() as stack:
-            opened = [("predictions", (path.name, stack.enter_context(path.open("rb")))) for path in submission.files]
+            opened = [("predictions", (path.name, stack.enter_context(_opened(path)))) for path in submission.files]
             files = [("records", ("records.json", submission.records)), *opened]
             return self._ask("POST", "v1/submissions", data=facts, files=files)
 
@@ -108,13 +111,13 @@ class Site:
             answer = self._send(method, path, **content)
             if answer.status_code != _TOO_MANY or "X-Ratelimit-Retry" not in answer.headers:
                 break
-            time.sleep(float(answer.headers["X-Ratelimit-Retry"]))
+            time.sleep(_seconds(answer.headers["X-Ratelimit-Retry"]))
         return _content(answer)
 
     def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             return self._http.request(method, path, **content)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SiteUnreachable(
                 f"expected an answer of {self.url}, found: {error or type(error).__name__}"
             ) from error
@@ -124,12 +127,35 @@ def put(url: str, content: bytes) -> str:
     """Send bytes to a signed address, which needs no token, and return the ETag that it answers."""
     try:
         answer = httpx.put(url, content=content, timeout=TIMEOUT)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SiteUnreachable(f"expected to send a part, found: {error or type(error).__name__}") from error
     if answer.is_success and "ETag" in answer.headers:
         return answer.headers["ETag"]
     _content(answer)
     raise SiteUnreachable(f"expected an ETag for the part, found none in an answer with status {answer.status_code}")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise Unusable(f"expected to read {str(path)!r}, found: {error.strerror}") from error
+
+
+def _part(answer: Json, name: str, kind: type) -> Json:
+    """A member of an answer. Raises SiteUnreachable when something else than a site gave it."""
+    if isinstance(answer, dict) and isinstance(answer.get(name), kind):
+        return answer[name]
+    raise SiteUnreachable(f"expected an answer of a sotabench site, found JSON without {name}; is its address right?")
+
+
+def _seconds(text: str) -> float:
+    """How long a site asks to wait, within what it may ask."""
+    try:
+        asked = float(text)
+    except ValueError:
+        return 1.0
+    return min(max(asked, 0.0), _LONGEST_WAIT) if math.isfinite(asked) else 1.0
 
 
 def _content(answer: httpx.Response) -> Json:
@@ -144,6 +170,11 @@ def _content(answer: httpx.Response) -> Json:
     messages = [said["message"]] if "message" in said else said.get("errors") or []
     if messages:
         raise SiteRefused("; ".join(printable(str(message), 1000) for message in messages), answer.status_code)
+    if answer.has_redirect_location:
+        where = printable(answer.headers["Location"], 300)
+        raise SiteUnreachable(
+            f"expected an answer, found a redirect to {where}; set SOTABENCH_URL to where the site is"
+        )
     raise SiteUnreachable(
         f"expected an answer of a sotabench site at {answer.url.host}, found status {answer.status_code} and no JSON"
     )

@@ -1,10 +1,10 @@
 """Which site `sb` talks to, and as whom.
 
 The file is the one of the `sotabenchapi` client: `~/.sotabench/sotabenchapi.ini`, a section a profile, with `url` and
-`token`. `SOTABENCH_URL` and `SOTABENCH_TOKEN` come before it.
+`token`. `SOTABENCH_URL` and `SOTABENCH_TOKEN` come before it; a token that stands beside one site's address is never
+sent to another.
 """
 
-import os
 import tempfile
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
@@ -33,18 +33,31 @@ def load_config(path: str | Path, profile: str, environ: Mapping[str, str]) -> C
     path = Path(path).expanduser()
     parser = _read(path)
     section = parser[profile] if parser.has_section(profile) else {}
-    url = environ.get("SOTABENCH_URL") or section.get("url", "")
-    token = environ.get("SOTABENCH_TOKEN") or section.get("token", "")
-    return Config(path, profile, site_address(url) if url else "", token.strip())
+    kept, asked = _address(section.get("url", "")), _address(environ.get("SOTABENCH_URL", ""))
+    url = asked or kept
+    # A token is one site's; without an address beside it, the older client wrote it.
+    its_token = section.get("token", "") if url == kept or not kept else ""
+    token = (environ.get("SOTABENCH_TOKEN") or its_token).strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise Misconfigured("expected a token of letters, digits and signs, found other characters in it; `sb login`")
+    return Config(path, profile, url, token)
 
 
 def site_address(url: str) -> str:
     """The site's address of its API's, which is what the older client is configured with. Raises Misconfigured."""
     plain = url.strip().rstrip("/").removesuffix(_API)
-    parts = urlsplit(plain)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        parts = urlsplit(plain)
+        good = parts.scheme in {"http", "https"} and parts.hostname and plain.isprintable() and " " not in plain
+    except ValueError:
+        good = False
+    if not good:
         raise Misconfigured(f"expected the site's address as https://..., found {url!r}; set SOTABENCH_URL")
     return plain
+
+
+def _address(url: str) -> str:
+    return site_address(url) if url else ""
 
 
 def save_token(config: Config, *, url: str, token: str) -> None:
@@ -53,12 +66,17 @@ def save_token(config: Config, *, url: str, token: str) -> None:
     if not parser.has_section(config.profile):
         parser.add_section(config.profile)
     parser[config.profile].update({"url": url + _API, "token": token})
+    target = config.path.resolve()  # of a link, what it leads to
     try:
-        config.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Files made by tempfile are for their owner alone from the start.
-        with tempfile.NamedTemporaryFile("w", dir=config.path.parent, delete=False, encoding="utf-8") as file:
-            parser.write(file)
-        os.replace(file.name, config.path)  # noqa: PTH105 - the same call as Path's
+        with tempfile.NamedTemporaryFile("w", dir=target.parent, delete=False, encoding="utf-8") as file:
+            try:
+                parser.write(file)
+                file.close()
+                Path(file.name).replace(target)
+            finally:
+                Path(file.name).unlink(missing_ok=True)
     except OSError as error:
         raise Misconfigured(f"expected to write {config.path}, found: {error.strerror}") from error
 

@@ -6,6 +6,7 @@ from typing import Any
 from benchrecord import printable
 
 _WIDEST = 80
+_LONGEST = 1000
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -21,10 +22,11 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def facts(row: Mapping[str, Any]) -> str:
     """One thing, a line a fact."""
     width = max(map(len, row), default=0)
-    return "\n".join(f"{name.replace('_', ' ').ljust(width)}  {_shown(value)}".rstrip() for name, value in row.items())
+    lines = ((name.replace("_", " ").ljust(width), _shown(value, _LONGEST)) for name, value in row.items())
+    return "\n".join(f"{name}  {value}".rstrip() for name, value in lines)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, longest: int = _WIDEST) -> str:
     match value:
         case None:
             return ""
@@ -33,4 +35,4 @@ def _shown(value: object) -> str:
         case list():
             return ", ".join(_shown(item["name"] if isinstance(item, dict) else item) for item in value)
         case _:
-            return printable(str(value), _WIDEST)
+            return printable(str(value), longest)
