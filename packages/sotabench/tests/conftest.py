@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from django.utils import timezone
+from git_host import GitHost
 
 from benchrecord import PredictionsBuilder, write_predictions
 from sotabench.server.accounts.models import User
@@ -42,8 +44,15 @@ def owner_of_site(db):
 
 
 @pytest.fixture
-def vision(ada):
-    return Repository.objects.create(host="github.com", owner_name="pytorch", name="vision", owner=ada)
+def proven():
+    """What a repository has whose owner showed control, and which the site's owner approved."""
+    now = timezone.now()
+    return {"proven_by": "file", "proven_at": now, "approved_at": now}
+
+
+@pytest.fixture
+def vision(ada, proven):
+    return Repository.objects.create(host="github.com", owner_name="pytorch", name="vision", owner=ada, **proven)
 
 
 @pytest.fixture
@@ -180,3 +189,13 @@ def score_answers(a_build, answers, copy):
         return score_call(build or a_build(), *answers(right, **rest))
 
     return scored
+
+
+@pytest.fixture
+def git_host(settings, tmp_path):
+    """A git host on loopback that the site's owner listed as an internal one."""
+    (tmp_path / "host").mkdir()
+    host = GitHost(tmp_path / "host")
+    settings.INTERNAL_HOSTS = [host.name]
+    yield host
+    host.close()

@@ -17,6 +17,7 @@ examples:
   sotabench serve --host 0.0.0.0 --data /srv/sotabench
   sotabench backup /backups/today.tar.gz   while the site runs; `sotabench restore` reads it into an empty folder
   sotabench papers import evaluation-tables.json.gz README.md
+  sotabench repositories add file:///srv/git/net.git
   sotabench manage changepassword owner    any of Django's own commands
 
 Settings are environment variables (DATABASE_URL, SOTABENCH_HOSTS, SOTABENCH_HTTPS, SOTABENCH_MEMBERS_ONLY, ...): the
@@ -91,10 +92,23 @@ def build_parser() -> argparse.ArgumentParser:
     runners = _add(commands, "runners", "the machines that build: give one a token, list, drain, resume or revoke them")
     runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
     runners.add_argument("name", nargs="?", help="the runner's name")
+    _add_building(commands)
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
+
+
+def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    repositories = _add(commands, "repositories", "add one without a proof, list them, or allow that one is built")
+    repositories.add_argument("action", choices=["add", "approve", "list"], help="what to do")
+    repositories.add_argument("repository", nargs="?", help="https, ssh or file address to add; [host/]owner/name")
+    repositories.add_argument("--name", help="owner/name of a file address (default: how its path ends)")
+    repositories.add_argument("--owner", help="user whom it belongs to (default: the site's owner)")
+    repositories.add_argument("--branch", default="main", help="default branch (default: %(default)s)")
+    drain = _add(commands, "drain", "build nothing new, from now on or no longer; it outlives a restart")
+    drain.add_argument("state", choices=["on", "off", "show"], help="what to do")
+    drain.add_argument("--reason", default="", help="why, for whoever looks")
 
 
 def _add(

@@ -13,7 +13,8 @@ from benchrecord import PredictionsBuilder, write_predictions
 from sotabench.server.accounts.services import create_token
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.errors import Conflict, Invalid
-from sotabench.server.repositories.services import connect_repository, identity_of
+from sotabench.server.repositories.identity import identity_of
+from sotabench.server.repositories.services import connect_repository
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("benchmarks")]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

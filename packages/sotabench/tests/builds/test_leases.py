@@ -52,9 +52,11 @@ def test_claimed_build_runs_and_is_nobody_elses(push, runner):
     assert claim(create_runner("there")[0], slot=0) is None
 
 
-def test_two_runners_that_claim_at_once_get_different_builds_or_none(transactional_db, vision, ada, push):
+def test_two_runners_that_claim_at_once_get_different_builds_or_none(transactional_db, vision, ada, push, proven):
     for number in range(6):
-        repository = Repository.objects.create(host="example.org", owner_name="o", name=f"r{number}", owner=ada)
+        repository = Repository.objects.create(
+            host="example.org", owner_name="o", name=f"r{number}", owner=ada, **proven
+        )
         push(repository=repository)
     runners = [create_runner(f"runner {number}")[0] for number in range(8)]
 
@@ -70,9 +72,11 @@ def test_two_runners_that_claim_at_once_get_different_builds_or_none(transaction
     assert len(found) == len(set(found)) == 6
 
 
-def test_repository_that_was_served_longest_ago_comes_first_and_each_runs_one_build_at_a_time(push, runner, ada):
-    busy = Repository.objects.create(host="example.org", owner_name="o", name="busy", owner=ada)
-    quiet = Repository.objects.create(host="example.org", owner_name="o", name="quiet", owner=ada)
+def test_repository_that_was_served_longest_ago_comes_first_and_each_runs_one_build_at_a_time(
+    push, runner, ada, proven
+):
+    busy = Repository.objects.create(host="example.org", owner_name="o", name="busy", owner=ada, **proven)
+    quiet = Repository.objects.create(host="example.org", owner_name="o", name="quiet", owner=ada, **proven)
     for number in range(3):
         push(f"{number:040x}", repository=busy, branch=f"b{number}")
     first = claim(runner, slot=0)
@@ -156,9 +160,9 @@ def test_cancelled_build_takes_its_runners_lease(claimed, ada):
     assert status_of(build) == Status.CANCELLED
 
 
-def test_attempt_that_never_ends_and_build_that_nobody_takes_are_broken(claimed, push, ada):
+def test_attempt_that_never_ends_and_build_that_nobody_takes_are_broken(claimed, push, ada, proven):
     Attempt.objects.filter(pk=claimed.attempt.pk).update(deadline=timezone.now() - timedelta(seconds=1))
-    other = Repository.objects.create(host="example.org", owner_name="o", name="other", owner=ada)
+    other = Repository.objects.create(host="example.org", owner_name="o", name="other", owner=ada, **proven)
     waiting = push(repository=other)
     Build.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - 2 * leases.LONGEST_WAIT)
     assert take_back_builds(timezone.now()) == 2

@@ -5,9 +5,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError
 
 from sotabench.server.errors import Forbidden, Invalid, NotFound
+from sotabench.server.repositories.identity import Identity, identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repository_for
-from sotabench.server.repositories.services import Identity, connect_repository, identity_of, set_build_enabled
+from sotabench.server.repositories.services import connect_repository, set_build_enabled
 
 pytestmark = pytest.mark.django_db
 

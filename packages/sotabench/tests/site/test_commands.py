@@ -37,6 +37,8 @@ def test_help_names_every_command_and_shows_examples():
         "serve",
         "backup",
         "restore",
+        "repositories",
+        "drain",
         "papers",
         "benchmarks",
         "settings",
@@ -113,3 +115,17 @@ def test_database_that_does_not_answer_is_one_line(tmp_path):
     assert done.stderr.splitlines()[-1].startswith("sotabench: expected the database to answer, found: ")
     assert "Traceback" not in done.stderr
     assert "the-secret" not in done.stderr
+
+
+def test_folder_is_added_and_listed_and_drained_site_says_so(sotabench, tmp_path):
+    sotabench("manage", "migrate")
+    assert "--owner" in sotabench("repositories", "add", "file:///srv/git/net.git").stderr
+    sotabench("manage", "createsuperuser", "--noinput", "--username", "owner", "--email", "o@example.org")
+    added = sotabench("repositories", "add", "file:///srv/git/net.git", "--name", "ada/net")
+    assert "localhost/ada/net is owner's" in added.stdout, added.stderr
+    assert "is built" in sotabench("repositories", "list").stdout
+    assert sotabench("drain", "on", "--reason", "an update").stdout == "nothing new is built\n"
+    assert "no new builds" in sotabench("repositories", "list").stdout
+    assert sotabench("drain", "off").stdout == "builds begin as they come\n"
+    assert "is built" in sotabench("repositories", "approve", "localhost/ada/net").stdout
+    assert "found none named" in sotabench("repositories", "approve", "nobody/nothing").stderr

@@ -13,6 +13,14 @@
 | `SOTABENCH_NAME` | what the site is called on its pages | `sotabench` |
 | `SOTABENCH_HELP_URL` | where people ask for help (a forum, a discussion page): shown on every page | |
 | `SOTABENCH_DEFAULT_HOST` | git host of a repository that is named without one | `github.com` |
+| `SOTABENCH_URL_PUBLIC` | the site's own address, for links that it sends out; else from `SOTABENCH_HOSTS` | |
+| `SOTABENCH_INTERNAL_HOSTS` | `host:port`, with commas between, that this site may ask although they are not public | |
+| `SOTABENCH_BUILD_APPROVAL` | `true`: a repository's first build waits for the approval of the site's owner | `true` |
+| `SOTABENCH_BUILD_HOURS` | hours that the builds of one repository may run in 30 days | `100` |
+| `SOTABENCH_BUILDS_WAITING` | builds of one repository that may wait | `20` |
+| `SOTABENCH_DRAIN` | `true`: nothing new is built; `sotabench drain on` does it while the site runs | `false` |
+| `SOTABENCH_POLL_MINUTES` | how often a repository's host is asked for new commits | `10` |
+| `SOTABENCH_KEEP_DAYS` | days after which logs, unlisted previews and webhooks' deliveries are removed | `90` |
 | `SOTABENCH_BUILDS_AT_ONCE` | builds of one repository that may run at the same time | `1` |
 | `SOTABENCH_METRICS_TOKEN` | `/metrics` wants it as bearer token; without it only this machine may ask | |
 | `SOTABENCH_LOG` | `json` or `text` | `json` |
@@ -47,6 +55,10 @@ def _url(name: str) -> str:
     return text
 
 
+def _names(name: str) -> list[str]:
+    return [found.strip() for found in os.environ.get(name, "").split(",") if found.strip()]
+
+
 def _number(name: str, default: int) -> int:
     text = os.environ.get(name, "")
     if text and not (text.isascii() and text.isdigit() and int(text) > 0):
@@ -69,6 +81,13 @@ HELP_URL = _url("SOTABENCH_HELP_URL")
 MEMBERS_ONLY = _flag("SOTABENCH_MEMBERS_ONLY")
 SIGNUP_OPEN = _flag("SOTABENCH_SIGNUP", default=not MEMBERS_ONLY)
 DEFAULT_GIT_HOST = os.environ.get("SOTABENCH_DEFAULT_HOST") or "github.com"
+BUILD_APPROVAL = _flag("SOTABENCH_BUILD_APPROVAL", default=True)
+BUILD_HOURS = _number("SOTABENCH_BUILD_HOURS", 100)
+BUILDS_WAITING = _number("SOTABENCH_BUILDS_WAITING", 20)
+DRAIN = _flag("SOTABENCH_DRAIN")
+POLL_MINUTES = _number("SOTABENCH_POLL_MINUTES", 10)
+KEEP_DAYS = _number("SOTABENCH_KEEP_DAYS", 90)
+INTERNAL_HOSTS = _names("SOTABENCH_INTERNAL_HOSTS")
 BUILDS_AT_ONCE = _number("SOTABENCH_BUILDS_AT_ONCE", 1)
 METRICS_TOKEN = os.environ.get("SOTABENCH_METRICS_TOKEN", "")
 
@@ -165,9 +184,12 @@ CACHES = {
 
 HTTPS = _flag("SOTABENCH_HTTPS")
 BEHIND_PROXY = _flag("SOTABENCH_BEHIND_PROXY")
-_hosts = [name.strip() for name in os.environ.get("SOTABENCH_HOSTS", "").split(",") if name.strip()]
+_hosts = _names("SOTABENCH_HOSTS")
 ALLOWED_HOSTS = [*_hosts, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [f"{'https' if HTTPS else 'http'}://{name}" for name in _hosts]
+URL_PUBLIC = (
+    _url("SOTABENCH_URL_PUBLIC") or (f"{'https' if HTTPS else 'http'}://{_hosts[0]}" if _hosts else "")
+).rstrip("/")
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS

@@ -26,9 +26,10 @@ from sotabench.server.datasets.models import Dataset
 from sotabench.server.datasets.queries import dataset_of, datasets_of
 from sotabench.server.datasets.services import delete_dataset
 from sotabench.server.errors import Conflict, NotFound
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for, repository_for
-from sotabench.server.repositories.services import check_may_change, identity_of, set_build_enabled
+from sotabench.server.repositories.services import check_may_change, set_build_enabled
 
 if TYPE_CHECKING:
     from sotabench.server.accounts.middleware import SiteRequest

@@ -15,8 +15,8 @@ from sotabench.server.api.gate import Text, TokenFor, refusal
 from sotabench.server.datasets import services
 from sotabench.server.datasets.models import Part, Upload
 from sotabench.server.errors import Refused
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.queries import repository_for
-from sotabench.server.repositories.services import identity_of
 
 ADDRESS_HOLDS_FOR = 3600
 _SALT = "sotabench.upload.part"

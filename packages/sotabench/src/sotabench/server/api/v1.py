@@ -42,9 +42,10 @@ from sotabench.server.builds.services import build_again, cancel_build
 from sotabench.server.errors import Invalid, NotFound
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by, reported_on
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for
-from sotabench.server.repositories.services import check_may_connect, connect_repository, identity_of
+from sotabench.server.repositories.services import check_may_connect, connect_repository
 
 MOST_BYTES_A_SUBMISSION = 512 << 20
 MOST_BYTES_OF_RECORDS = 16 << 20

@@ -5,8 +5,8 @@ from django.db.models import Q, QuerySet
 
 from sotabench.server.accounts.models import User
 from sotabench.server.errors import NotFound
+from sotabench.server.repositories.identity import Identity
 from sotabench.server.repositories.models import Repository
-from sotabench.server.repositories.services import Identity
 
 Viewer = User | AnonymousUser
 

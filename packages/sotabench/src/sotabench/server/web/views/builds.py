@@ -13,8 +13,9 @@ from sotabench.server.benchmarks.queries import results_for
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.queries import UNDER_WAY, LogPart, attempts_of, build_of, log_of
 from sotabench.server.builds.services import build_again, cancel_build
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.queries import repository_for
-from sotabench.server.repositories.services import identity_of, may_change
+from sotabench.server.repositories.services import may_change
 from sotabench.server.web.addresses import build_url
 from sotabench.server.web.beside import rows_of
 from sotabench.server.web.pages import Chosen, page_of

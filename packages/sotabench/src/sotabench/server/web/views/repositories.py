@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from sotabench.server.accounts.models import User
 from sotabench.server.benchmarks.queries import current_results
 from sotabench.server.builds.queries import builds_of
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for, repository_for
-from sotabench.server.repositories.services import identity_of
 from sotabench.server.web.addresses import identity_path, repository_url
 from sotabench.server.web.beside import rows_of
 from sotabench.server.web.formats import plain

@@ -12,8 +12,9 @@ from sotabench.server.accounts.models import Scope
 from sotabench.server.accounts.queries import tokens_of
 from sotabench.server.accounts.services import create_token, revoke_token
 from sotabench.server.errors import Refused
+from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.queries import repositories_for, repository_for
-from sotabench.server.repositories.services import connect_repository, identity_of, set_public
+from sotabench.server.repositories.services import connect_repository, set_public
 from sotabench.server.web.addresses import repository_url
 from sotabench.server.web.formats import plain
 from sotabench.server.web.pages import Chosen, page_of
