@@ -7,12 +7,11 @@ from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import (
     benchmark_by_slug,
     current_results,
-    global_ranks,
     leaderboard,
     result_for,
     results_of_paper,
-    rows_at,
 )
+from sotabench.server.benchmarks.ranks import global_ranks
 from sotabench.server.errors import NotFound
 from sotabench.server.papers.models import Paper
 from sotabench.server.repositories.services import set_public
@@ -29,14 +28,6 @@ def test_leaderboard_is_best_first_without_what_was_superseded(submit, record):
     submit(record(model="Net 0.75", results={"Top 1 Accuracy": 0.25}))
     rows = leaderboard(benchmark_by_slug("image-classification-on-imagenet"), AnonymousUser())
     assert [result.rank_value for result in rows] == [0.625, 0.5, 0.25]
-
-
-def test_rows_of_a_page_are_those_of_the_leaderboard_in_its_order(submit, record):
-    submit(*accuracies(record, *(number / 16 for number in range(1, 16))))
-    board = leaderboard(benchmark_by_slug("image-classification-on-imagenet"), AnonymousUser())
-    assert rows_at(board, 4, 9) == list(board[4:9])
-    assert rows_at(board, 14, 20) == list(board[14:20])
-    assert rows_at(board, 90, 95) == []
 
 
 def test_rank_counts_the_better_ones_and_equals_share_a_place(submit, record, vision):

@@ -32,6 +32,17 @@ class Pages(PaginationBase):
         request: HttpRequest,  # noqa: ARG002 - every paginator is given it
         **params: Any,  # noqa: ARG002 - these too
     ) -> dict[str, Any]:
-        """The page and the number of all: two queries, and those of what is fetched along."""
-        page = queryset[pagination.offset : pagination.offset + pagination.limit]
+        """The page and the number of all: two queries, and those of what is fetched along.
+
+        A page from the middle is found by its keys, for one query more: so what is before it is not read.
+        """
+        part = slice(pagination.offset, pagination.offset + pagination.limit)
+        page = _by_keys(queryset, part) if pagination.offset else queryset[part]
         return {"items": page, "count": queryset.count()}
+
+
+def _by_keys(queryset: QuerySet[Any], part: slice) -> list[Any]:
+    bare = queryset.select_related(None).prefetch_related(None)
+    keys = list(bare.values_list("pk", flat=True)[part])
+    found = queryset.in_bulk(keys)
+    return [found[key] for key in keys if key in found]

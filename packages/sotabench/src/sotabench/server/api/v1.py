@@ -35,6 +35,7 @@ from sotabench.server.benchmarks.queries import (
     results_for,
     results_of_paper,
 )
+from sotabench.server.benchmarks.sort_keys import folded
 from sotabench.server.benchmarks.submissions import Submission, check_submission, store_submission
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.queries import LogPart, build_of, builds_of, log_of
@@ -95,7 +96,8 @@ def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
 def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
     """The leaderboard: current results, best first."""
     found = leaderboard(benchmark_by_slug(slug), request.user)
-    return found.filter(model_name__icontains=search).select_related("benchmark", "repository", "build")
+    found = found.filter(search_name__contains=folded(search)) if search else found
+    return found.select_related("benchmark", "repository", "build")
 
 
 @router.get("benchmarks/{slug}/reported", response=list[ReportedOut])

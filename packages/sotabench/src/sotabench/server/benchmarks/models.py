@@ -89,11 +89,22 @@ class Metric(models.Model):
         return self.name
 
 
+def _in_order_of(*fields: str, name: str) -> models.Index:
+    """An index of every leaderboard in an order. Its last fields let it answer search and filters alone."""
+    asked_for = ["repository", "tier", "extra_training_data", "speed_condition", "search_name"]
+    return models.Index(
+        fields=["benchmark", *fields, "id", *(name for name in asked_for if name not in fields)],
+        name=name,
+        condition=Q(superseded_by=None, rank_value__isnull=False),
+    )
+
+
 class Result(models.Model):
     """What one model, at one commit of a repository, reached on one benchmark. Written once.
 
     `record` is the record's JSON as it came. `superseded_by` is the later result of the same repository, benchmark and
-    model that took its place; a current result has none.
+    model that took its place; a current result has none. From `search_name` to `speed_condition` it repeats what its
+    name and figures say, so that an index can order a leaderboard by it; `sort_keys.sort_keys` fills them.
     """
 
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="results")
@@ -119,6 +130,12 @@ class Result(models.Model):
     )
     superseded_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="earlier")
     created_at = models.DateTimeField(auto_now_add=True)
+    search_name = models.CharField(max_length=300, blank=True, help_text="the model's name without upper case")
+    second_value = models.FloatField(null=True, help_text="the figure of the benchmark's second metric")
+    parameters = models.FloatField(null=True, help_text="as declared")
+    macs = models.FloatField(null=True, help_text="as declared")
+    speed = models.FloatField(null=True, help_text="samples a second, as declared")
+    speed_condition = models.CharField(max_length=300, blank=True, help_text="what the speed was measured under")
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -130,12 +147,13 @@ class Result(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(
-                # The last two let a page's count and search be answered by the index alone.
-                fields=["benchmark", "-rank_value", "id", "repository", "model_name"],
-                name="leaderboard",
-                condition=Q(superseded_by=None, rank_value__isnull=False),
-            ),
+            _in_order_of("-rank_value", name="leaderboard"),
+            _in_order_of("second_value", name="leaderboard_by_second"),
+            _in_order_of("parameters", name="leaderboard_by_parameters"),
+            _in_order_of("macs", name="leaderboard_by_macs"),
+            _in_order_of("speed_condition", "speed", name="leaderboard_by_speed"),
+            _in_order_of("model_name", name="leaderboard_by_model"),
+            _in_order_of("created_at", name="leaderboard_by_date"),
             models.Index(fields=["repository", "benchmark", "model_name"], name="results_of_a_model"),
             models.Index(fields=["arxiv_id"], name="results_of_a_paper"),
         ]

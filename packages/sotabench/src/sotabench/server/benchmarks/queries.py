@@ -1,10 +1,6 @@
 """What can be asked about benchmarks and results."""
 
-from collections.abc import Sequence
-
-from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.errors import NotFound
@@ -55,16 +51,6 @@ def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
     )
 
 
-def rows_at(rows: QuerySet[Result], start: int, stop: int) -> list[Result]:
-    """The rows from `start` to before `stop`, in order; two queries besides those of its prefetches.
-
-    The keys alone come first, so that the rows before `start` are passed over in the index and not read.
-    """
-    keys = list(rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)[start:stop])
-    found = {row.pk: row for row in rows.filter(pk__in=keys).order_by()}
-    return [found[key] for key in keys if key in found]
-
-
 def current_results(repository: Repository) -> QuerySet[Result]:
     """The repository's results that nothing took the place of; whoever calls has checked that it may be seen.
 
@@ -84,24 +70,3 @@ def results_of_paper(paper: Paper, viewer: Viewer) -> QuerySet[Result]:
     ids = {paper.pwc_id or paper.slug, paper.slug}
     ids |= {paper.slug[:cut] for cut in range(SHORTEST_CUT_SLUG, len(paper.slug)) if paper.slug[cut] == "-"}
     return results_for(viewer).filter(named | Q(pwc_id__in=ids), CURRENT).prefetch_related("figures")
-
-
-def global_ranks(results: Sequence[Result]) -> dict[int, int]:
-    """The place of each scored result among all current public ones on its benchmark, by its key; one query.
-
-    Equal figures share a place.
-    """
-    better = (
-        Result.objects.filter(
-            benchmark=OuterRef("benchmark"),
-            superseded_by=None,
-            rank_value__gt=OuterRef("rank_value"),
-        )
-        .filter(visible_to(AnonymousUser()))
-        .order_by()
-        .values("benchmark")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
-    scored = Result.objects.filter(pk__in=[result.pk for result in results], rank_value__isnull=False)
-    return dict(scored.order_by().annotate(place=Coalesce(Subquery(better), 0) + 1).values_list("pk", "place"))

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from benchrecord import printable
 from sotabench.server.benchmarks.figures import figures_of, rank_value
 from sotabench.server.benchmarks.models import Benchmark, Figure, Result, Tier
+from sotabench.server.benchmarks.sort_keys import sort_keys
 from sotabench.server.benchmarks.texts import fitting
 from sotabench.server.builds.models import Build
 from sotabench.server.errors import Invalid
@@ -107,6 +108,7 @@ def add_result(
         predictions=kept.name,
         predictions_sha256=kept.sha256,
         call_key=call_key,
+        **sort_keys(name, figures, benchmark),
     )
     add_figures(result, figures)
     return result

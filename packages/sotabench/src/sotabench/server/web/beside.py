@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
 from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Figure, Metric, Result
-from sotabench.server.benchmarks.queries import global_ranks
+from sotabench.server.benchmarks.ranks import global_ranks
 from sotabench.server.benchmarks.verdicts import Comparison
 from sotabench.server.web.formats import amount, percent, published_percent
 
@@ -59,16 +59,14 @@ class Row:
         return "author" if self.side.by_author else ""
 
 
-def rows_of(results: Sequence[Result]) -> list[Row]:
-    """A row for each result, of whatever benchmarks; a fixed number of queries, however many results."""
-    return rows_with(results, global_ranks(results), {})
+def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
+    """A row for each result, of whatever benchmarks; a fixed number of queries, however many results.
 
-
-def rows_with(results: Sequence[Result], ranks: Mapping[int, int], letters: Mapping[int, tuple[str, ...]]) -> list[Row]:
-    """A row for each result, whose ranks and letters of ties are known already."""
-    sides = beside_papers(results)
+    `letters` are those of ties, by the result's key, where they are known.
+    """
+    sides, ranks = beside_papers(results), global_ranks(results)
     rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
-    return [replace(row, letters=letters.get(row.result.pk, ())) for row in rows]
+    return [replace(row, letters=letters.get(row.result.pk, ())) for row in rows] if letters else rows
 
 
 def show(value: float, metric: Metric, samples: int | None = None) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
 from sotabench.server.benchmarks.models import Figure, Metric, Result, Tier
+from sotabench.server.benchmarks.sort_keys import folded
 from sotabench.server.papers.models import ReportedFigure, ReportedResult
+from sotabench.server.repositories.models import Repository
+from sotabench.server.web.ordered import Ordered
 from sotabench.server.web.pages import Chosen
 
 COLUMNS = {
@@ -21,9 +23,10 @@ COLUMNS = {
     "date": "Date",
 }
 DEFAULT_COLUMNS = ("paper", "tier", "parameters", "code")
-_DECLARED = {"parameters": PARAMETERS, "macs": MACS, "speed": SPEED}
+_DECLARED = {name: name for name in ("parameters", "macs", "speed")}
 _TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
 _WORDS = frozenset({"model", "paper", "tier", "extra", "code", "date", "source"})
+_FEW = 500
 _YES_NO = {"yes": True, "no": False}
 
 
@@ -123,38 +126,34 @@ class Board:
         order = ("ascending" if self.up else "descending") if is_now else ""
         return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
 
-    def of(self, results: QuerySet[Result]) -> QuerySet[Result]:
-        """The results that are asked for, in the order that is asked for."""
+    def of(self, results: QuerySet[Result]) -> Ordered:
+        """The keys of the results that are asked for, in the order that is asked for."""
         found = results.filter(self._filters())
-        if self.sort == "rank":
-            return found.order_by("rank_value" if self.up else "-rank_value", "id")
-        if self.sort in {"model", "date"}:
-            field = F("model_name") if self.sort == "model" else F("created_at")
-        else:
-            found, field = found.annotate(sorted_by=self._figure(self._sorted_name())), F("sorted_by")
-        return found.order_by(field.asc(nulls_last=True) if self.up else field.desc(nulls_last=True), "id")
+        field = self._fields().get(self.sort, "sorted_by")
+        if field == "sorted_by":
+            metric = next(metric for metric in self.metrics if _key(metric) == self.sort)
+            figures = Figure.objects.filter(result=OuterRef("pk"), name=metric.name)
+            found = found.annotate(sorted_by=Subquery(figures.values("value")[:1]))
+        return Ordered(found, field, up=self.up, few=_FEW if self.text else 0)
+
+    def _fields(self) -> dict[str, str]:
+        """The fields that results are ordered by; a third metric and those after it have none."""
+        fields = {"rank": "rank_value", "model": "model_name", "date": "created_at"}
+        return fields | {_key(metric): "second_value" for metric in self.metrics[1:2]} | _DECLARED
 
     def _filters(self) -> Q:
         wanted = Q()
         if self.text:
-            in_name, in_repository = Q(model_name__icontains=self.text), Q(repository__name__icontains=self.text)
-            wanted &= in_name | in_repository | Q(repository__owner_name__icontains=self.text)
+            in_repository = Q(name__icontains=self.text) | Q(owner_name__icontains=self.text)
+            named = Repository.objects.filter(in_repository).values("pk")
+            wanted &= Q(search_name__contains=folded(self.text)) | Q(repository__in=named)
         if self.tier:
             wanted &= Q(tier=self.tier)
         if self.extra:
             wanted &= Q(extra_training_data=_YES_NO[self.extra])
         if self.condition:
-            same = Figure.objects.filter(name=SPEED, condition=self.condition).values("result")
-            wanted &= Q(pk__in=same)
+            wanted &= Q(speed_condition=self.condition)
         return wanted
-
-    def _sorted_name(self) -> str:
-        names = {_key(metric): metric.name for metric in self.metrics}
-        return names.get(self.sort) or _DECLARED[self.sort]
-
-    @staticmethod
-    def _figure(name: str) -> Subquery:
-        return Subquery(Figure.objects.filter(result=OuterRef("pk"), name=name).values("value")[:1])
 
 
 @dataclass(frozen=True)

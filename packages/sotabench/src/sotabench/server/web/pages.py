@@ -1,7 +1,7 @@
 """Long lists in pages, and addresses that keep what was chosen."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
@@ -46,19 +46,24 @@ class PageLinks:
     after: str
 
 
-def page_of(rows: QuerySet[Any, Any], chosen: Chosen, size: int = ROWS) -> PageLinks:
+class Rows(Protocol):
+    """A list of which only a page is read; a QuerySet is one."""
+
+    def count(self) -> int:
+        """How long it is."""
+
+    def __getitem__(self, part: slice, /) -> Any:
+        """A part of it."""
+
+
+def page_of(rows: Rows, chosen: Chosen, size: int = ROWS) -> PageLinks:
     """The page that the address asks for, or the nearest that there is."""
-    page = Paginator(rows, size).get_page(chosen.query.get("page"))
+    page: Page[Any] = Paginator(cast("QuerySet[Any, Any]", rows), size).get_page(chosen.query.get("page"))
     return PageLinks(
         page,
         before=chosen.having() + f"&page={page.previous_page_number()}" if page.has_previous() else "",
         after=chosen.having() + f"&page={page.next_page_number()}" if page.has_next() else "",
     )
-
-
-def keys_of(rows: QuerySet[_Row]) -> QuerySet[_Row, int]:
-    """The rows' keys alone, in their order: a database sorts and skips these faster than whole rows."""
-    return rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)
 
 
 def in_order(rows: QuerySet[_Row], keys: list[int]) -> list[_Row]:

@@ -3,22 +3,30 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from sotabench.server.benchmarks.figures import PARAMETERS
-from sotabench.server.benchmarks.matching import beside_papers
 from sotabench.server.benchmarks.models import Benchmark, Metric, Result
-from sotabench.server.papers.models import ReportedResult
+from sotabench.server.papers.models import ReportedFigure, ReportedResult
+from sotabench.server.papers.queries import papers_of
 from sotabench.server.web.beside import show
-from sotabench.server.web.formats import amount
+from sotabench.server.web.formats import amount, plain
 
 WIDTH, HEIGHT = 880, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
 _MOST_OWN, _MOST_PUBLISHED = 600, 2_500
 _STEPS = (1, 2, 5)
 _KINDS = ("catalogue", "paper", "own")
+_MARKS = {
+    "catalogue": '<g class="point catalogue"><title>{}</title><circle cx="{}" cy="{}" r="3"/></g>',
+    "paper": '<g class="point paper"><title>{}</title>'
+    '<rect x="{}" y="{}" width="8" height="8" transform="translate(-4 -4)"/></g>',
+    "own": '<g class="point own"><title>{}</title><circle cx="{}" cy="{}" r="6"/></g>',
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ class Plot:
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
 
+    def drawn_points(self) -> SafeString:
+        """The points as SVG. Thousands of them: written here, because a template takes ten times as long."""
+        return mark_safe("\n".join(map(_drawn_point, self.points)))  # noqa: S308 - each was made by format_html
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -75,37 +87,40 @@ def plot_of(
     metric = next(iter(benchmark.metrics.all()), None)
     if metric is None:
         return None
-    own = _own(benchmark, list(results[:_MOST_OWN]), metric, against)
-    found = [*_published(reported.filter(rank_value__isnull=False)[:_MOST_PUBLISHED], metric, against), *own]
+    found = [*_published(reported, metric, against), *_own(results, metric, against)]
     # What is drawn last lies on top: results over papers over catalogues.
     found.sort(key=lambda one: _KINDS.index(one.kind))
     return _drawn(found, metric, against) if found else None
 
 
-def _own(benchmark: Benchmark, results: Sequence[Result], metric: Metric, against: str) -> list[_Found]:
-    for result in results:
-        result.benchmark = benchmark
-    sides = beside_papers(results) if against == "year" else {}
+def _own(results: QuerySet[Result], metric: Metric, against: str) -> list[_Found]:
+    """The best results. Of each only a few numbers are read: a picture needs no records."""
+    sign = 1 if metric.higher_is_better else -1
+    bare = results.select_related(None).prefetch_related(None)
+    rows = list(bare.values_list("pk", "model_name", "rank_value", "parameters", "arxiv_id", "pwc_id")[:_MOST_OWN])
+    named = rows if against == "year" else []
+    by_arxiv, by_pwc = papers_of((row[4] for row in named), (row[5] for row in named))
     found = []
-    for result in results:
-        figures = {figure.name: figure.value for figure in result.figures.all()}
-        paper = sides[result.pk].paper if sides else None
-        x = figures.get(PARAMETERS) if against == "parameters" else (paper and paper.year)
-        if x and metric.name in figures:
-            link = reverse("result", args=[result.pk])
-            found.append(_Found(float(x), figures[metric.name], result.model_name, link, "own"))
+    for pk, name, value, parameters, arxiv_id, pwc_id in rows:
+        paper = by_arxiv.get(arxiv_id) or by_pwc.get(pwc_id)
+        x = parameters if against == "parameters" else (paper and paper.year)
+        if x and value is not None:
+            found.append(_Found(float(x), sign * value, name, reverse("result", args=[pk]), "own"))
     return found
 
 
 def _published(rows: QuerySet[ReportedResult], metric: Metric, against: str) -> list[_Found]:
-    found = []
-    for row in rows:
-        x = row.parameters if against == "parameters" else (row.paper and row.paper.year)
-        value = next((figure.value for figure in row.figures.all() if figure.metric == metric.name), None)
-        if x and value is not None:
-            link = reverse("paper", args=[row.paper.slug]) if row.paper else ""
-            found.append(_Found(float(x), value, row.model_name, link, row.reporter))
-    return found
+    """The best published rows, as few columns of them."""
+    x = "parameters" if against == "parameters" else "paper__year"
+    figures = ReportedFigure.objects.filter(result=OuterRef("pk"), metric=metric.name).values("value")[:1]
+    bare = rows.filter(rank_value__isnull=False).select_related(None).prefetch_related(None)
+    columns = bare.annotate(y=Subquery(figures)).values_list(x, "y", "model_name", "paper__slug", "reporter")
+    link_of = cache(lambda slug: reverse("paper", args=[slug]) if slug else "")
+    return [
+        _Found(float(x), y, name, link_of(slug), kind)
+        for x, y, name, slug, kind in columns[:_MOST_PUBLISHED]
+        if x and y is not None
+    ]
 
 
 def _drawn(found: Sequence[_Found], metric: Metric, against: str) -> Plot:
@@ -133,6 +148,11 @@ def _drawn(found: Sequence[_Found], metric: Metric, against: str) -> Plot:
 
 def _label(one: _Found, metric: Metric) -> str:
     return f"{one.name}: {show(one.y, metric)}"
+
+
+def _drawn_point(one: Point) -> SafeString:
+    mark = format_html(_MARKS[one.kind], plain(one.label), one.x, one.y)
+    return format_html('<a href="{}">{}</a>', one.link, mark) if one.link else mark
 
 
 def _widened(values: Sequence[float], *, least: float) -> tuple[float, float]:

@@ -10,12 +10,11 @@ from sotabench.server.benchmarks.queries import benchmark_by_slug, leaderboard
 from sotabench.server.benchmarks.ties import tied_letters
 from sotabench.server.papers.queries import reported_on
 from sotabench.server.repositories.queries import Viewer
-from sotabench.server.web.beside import rows_with
+from sotabench.server.web.beside import rows_of
 from sotabench.server.web.leaderboard import COLUMNS, Board, PaperBoard
-from sotabench.server.web.pages import Chosen, in_order, keys_of, page_of
+from sotabench.server.web.pages import Chosen, in_order, page_of
 from sotabench.server.web.plot import plot_of
 from sotabench.server.web.published import published_rows
-from sotabench.server.web.ranks import ranks_on
 from sotabench.server.web.views.answers import page
 
 _TABS = {"results": "Results", "papers": "Published figures", "plot": "Plot"}
@@ -35,12 +34,12 @@ def benchmark(request: HttpRequest, slug: str) -> HttpResponse:
 def _results(found: Benchmark, viewer: Viewer, chosen: Chosen) -> dict[str, Any]:
     board = Board(chosen, list(found.metrics.all()))
     everything = leaderboard(found, viewer).select_related("repository__owner", "build")
-    links = page_of(keys_of(board.of(everything)), chosen)
+    links = page_of(board.of(everything), chosen)
     results = in_order(everything, list(links.page.object_list))
     for result in results:
         result.benchmark = found
     letters = tied_letters(results) if board.is_plain else {}
-    rows = rows_with(results, ranks_on(found, results), letters)
+    rows = rows_of(results, letters)
     return {"board": board, "list": links, "rows": rows, "letters": letters, "all_columns": COLUMNS}
 
 

@@ -1,0 +1,70 @@
+"""Results repeat the sort keys of their names and figures; those that are there are given theirs."""
+
+from django.apps.registry import Apps
+from django.db import migrations, models
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Lower
+
+
+def fill(apps: Apps, _editor: object) -> None:
+    Result, Figure = apps.get_model("benchmarks", "Result"), apps.get_model("benchmarks", "Figure")
+    figures = Figure.objects.filter(result=OuterRef("pk"))
+
+    def value(name: str, field: str = "value") -> Subquery:
+        return Subquery(figures.filter(name=name).values(field)[:1])
+
+    Result.objects.update(
+        search_name=Lower("model_name"),
+        parameters=value("Parameters"),
+        macs=value("MACs"),
+        speed=value("Samples per Second"),
+    )
+    Result.objects.filter(speed__isnull=False).update(speed_condition=value("Samples per Second", "condition"))
+    for benchmark in apps.get_model("benchmarks", "Benchmark").objects.all():
+        names = benchmark.metrics.order_by("position").values_list("name", flat=True)
+        if len(names) > 1:
+            Result.objects.filter(benchmark=benchmark).update(second_value=value(names[1]))
+    # A database lowers other letters than Python does.
+    for key, name in Result.objects.values_list("pk", "model_name").iterator():
+        if not name.isascii():
+            Result.objects.filter(pk=key).update(search_name=name.casefold()[:300])
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("benchmarks", "0004_data_copies"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="result",
+            name="macs",
+            field=models.FloatField(help_text="as declared", null=True),
+        ),
+        migrations.AddField(
+            model_name="result",
+            name="parameters",
+            field=models.FloatField(help_text="as declared", null=True),
+        ),
+        migrations.AddField(
+            model_name="result",
+            name="search_name",
+            field=models.CharField(blank=True, help_text="the model's name without upper case", max_length=300),
+        ),
+        migrations.AddField(
+            model_name="result",
+            name="second_value",
+            field=models.FloatField(help_text="the figure of the benchmark's second metric", null=True),
+        ),
+        migrations.AddField(
+            model_name="result",
+            name="speed",
+            field=models.FloatField(help_text="samples a second, as declared", null=True),
+        ),
+        migrations.AddField(
+            model_name="result",
+            name="speed_condition",
+            field=models.CharField(blank=True, help_text="what the speed was measured under", max_length=300),
+        ),
+        migrations.RunPython(fill, migrations.RunPython.noop),
+    ]

@@ -1,0 +1,54 @@
+"""Places on leaderboards: quick however long a leaderboard is."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+
+from sotabench.server.benchmarks.models import Result
+from sotabench.server.repositories.queries import hidden_from
+
+# Written by hand, because there is one for each figure of a page: Django would take longer to write them than the
+# database to answer. The index `leaderboard` holds every column.
+_BETWEEN = (
+    "SELECT {part}, COUNT(*) FROM {table} WHERE benchmark_id = %s AND superseded_by_id IS NULL "
+    "AND rank_value > %s AND rank_value <= %s AND repository_id NOT IN ({hidden})"
+)
+
+
+def global_ranks(results: Sequence[Result]) -> dict[int, int]:
+    """The place of each scored result among all current public ones on its benchmark, by its key; one query.
+
+    Equal figures share a place. Counted from each figure to the next better one, so that all counts of a benchmark
+    together walk along its leaderboard's index once.
+    """
+    scored = [(result.pk, result.benchmark_id, result.rank_value) for result in results]
+    values: dict[int, list[float]] = defaultdict(list)
+    for benchmark, value in {(benchmark, value) for _, benchmark, value in scored if value is not None}:
+        values[benchmark].append(value)
+    steps = []
+    for benchmark, found in values.items():
+        found.sort(reverse=True)
+        steps += [(benchmark, value, above) for value, above in zip(found, (math.inf, *found), strict=False)]
+    places: dict[tuple[int, float | None], int] = {}
+    place = 1
+    for (benchmark, value, above), count in zip(steps, _counted(steps), strict=True):
+        place = count + (1 if above == math.inf else place)
+        places[benchmark, value] = place
+    return {key: places[benchmark, value] for key, benchmark, value in scored if value is not None}
+
+
+def _counted(steps: Sequence[tuple[int, float, float]]) -> list[int]:
+    """How many public results of a benchmark are above a value and not above another, for each of these."""
+    if not steps:
+        return []
+    hidden, of_hidden = hidden_from(AnonymousUser()).values("pk").query.sql_with_params()
+    table = Result._meta.db_table  # noqa: SLF001 - how Django wants it
+    parts = (_BETWEEN.format(part=part, table=table, hidden=hidden) for part in range(len(steps)))
+    parameters = [parameter for step in steps for parameter in (*step, *of_hidden)]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), parameters)
+        found = dict(cursor.fetchall())
+    return [found[part] for part in range(len(steps))]
