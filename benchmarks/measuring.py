@@ -22,7 +22,7 @@ Run = Callable[[], float]
 
 QUIET_LOAD = 0.5
 QUIET_SHARE = 0.05
-PACKAGES = ("torchvision", "numpy", "pillow", "simplejpeg", "timm", "nvidia-dali-cuda120")
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "simplejpeg", "timm", "nvidia-dali-cuda120")
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 class Machine:
     """The machine while something is measured on it; what others did meanwhile makes a warning."""
 
-    def __init__(self, load_before: float) -> None:
-        self._load = load_before
+    def __init__(self, load_before: float, packages: Sequence[str] = PACKAGES) -> None:
+        self._load, self._packages = load_before, packages
         self._cores = os.cpu_count() or 1
         self._start = time.perf_counter()
         self._busy, self._own = _busy_seconds(), _own_seconds()
+
+    def add_own(self, seconds: float) -> None:
+        """Count processor time as ours that a process took which is no child of this one."""
+        self._own -= seconds
 
     def page(self, title: str, figures: str, notes: str) -> str:
         """The table with its title, the machine, a warning where one is due, and what the rows mean."""
@@ -113,10 +117,7 @@ class Machine:
         return "\n\n".join(parts)
 
     def _describe(self) -> str:
-        versions = [
-            f"torch {torch.__version__}",
-            *(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
-        ]
+        versions = [f"{name} {found}" for name in self._packages if (found := _version(name))]
         return (
             f"{processor_name() or platform.machine()}, {self._cores} cores, {platform.system()}; "
             f"Python {platform.python_version()}, {', '.join(versions)}; load average before the run {self._load:.2f}, "
@@ -156,6 +157,8 @@ def _own_seconds() -> float:
 
 
 def _version(package: str) -> str | None:
+    if package == "torch":
+        return str(torch.__version__)  # with the build, which its metadata leaves out
     try:
         return version(package)
     except PackageNotFoundError:
