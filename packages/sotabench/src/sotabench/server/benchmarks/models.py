@@ -135,7 +135,7 @@ class Result(models.Model):
     parameters = models.FloatField(null=True, help_text="as declared")
     macs = models.FloatField(null=True, help_text="as declared")
     speed = models.FloatField(null=True, help_text="samples a second, as declared")
-    speed_condition = models.CharField(max_length=300, blank=True, help_text="what the speed was measured under")
+    speed_condition = models.CharField(max_length=32, blank=True, help_text="key of what it was measured under")
 
     class Meta:
         ordering: ClassVar = ["-id"]

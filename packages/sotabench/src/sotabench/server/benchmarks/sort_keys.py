@@ -1,5 +1,6 @@
 """What a result repeats of its name and figures, so that a leaderboard of any length is ordered by an index."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -7,6 +8,7 @@ from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
 from sotabench.server.benchmarks.models import Benchmark, Figure
 
 LONGEST = 300
+_DIGITS = 32
 
 
 class SortKeys(TypedDict):
@@ -31,10 +33,15 @@ def sort_keys(name: str, figures: Sequence[Figure], benchmark: Benchmark) -> Sor
         "parameters": values.get(PARAMETERS),
         "macs": values.get(MACS),
         "speed": values.get(SPEED),
-        "speed_condition": by_name[SPEED].condition if SPEED in by_name else "",
+        "speed_condition": condition_key(by_name[SPEED].condition) if SPEED in by_name else "",
     }
 
 
 def folded(text: str) -> str:
     """The text as it is searched for: upper and lower case do not count."""
     return text.casefold()[:LONGEST]
+
+
+def condition_key(condition: str) -> str:
+    """What stands for a condition: as short for the longest one, so that it fits into every index."""
+    return hashlib.sha256(condition.encode()).hexdigest()[:_DIGITS]

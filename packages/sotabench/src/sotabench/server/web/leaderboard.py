@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from sotabench.server.benchmarks.models import Figure, Metric, Result, Tier
-from sotabench.server.benchmarks.sort_keys import folded
+from sotabench.server.benchmarks.sort_keys import condition_key, folded
 from sotabench.server.papers.models import ReportedFigure, ReportedResult
 from sotabench.server.repositories.models import Repository
 from sotabench.server.web.ordered import Ordered
@@ -152,7 +152,7 @@ class Board:
         if self.extra:
             wanted &= Q(extra_training_data=_YES_NO[self.extra])
         if self.condition:
-            wanted &= Q(speed_condition=self.condition)
+            wanted &= Q(speed_condition=condition_key(self.condition))
         return wanted
 
 
