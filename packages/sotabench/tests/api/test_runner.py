@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from sotabench.server.builds import leases
@@ -26,6 +27,7 @@ def ask():
         answer = Client().generic(method, address, json.dumps(body), content_type="application/json", headers=headers)
         return answer.status_code, answer.json() if "json" in answer.headers["Content-Type"] else answer
 
+    asked.token = token
     return asked
 
 
@@ -102,3 +104,26 @@ def test_uploaded_data_set_is_given_to_an_attempt_of_its_own_repository_only(ask
 def test_runner_is_heard_on_a_site_for_members_only(ask, settings):
     settings.MEMBERS_ONLY = True
     assert ask("claim", slot=0) == (200, {})
+
+
+def test_calls_are_scored_as_they_come_and_a_bad_one_is_refused_alone(ask, vision, copy, answers):
+    build_push(vision, commit="a" * 40, branch="main")
+    _, job = ask("claim", slot=0)
+    assert [data["dataset_name"] for data in job["data"]] == ["ImageNet"]
+    assert ask("inputs", job["token"], inputs={"tree": "t"}) == (200, {"carried_from": None, "done": []})
+
+    def hand_in(record, path):
+        files = {"record": SimpleUploadedFile("record.json", json.dumps([record]).encode()), "number": 1}
+        if path:
+            files["predictions"] = SimpleUploadedFile("p.npz", path.read_bytes())
+        headers = {"Authorization": f"Bearer {ask.token}", "X-Attempt": job["token"]}
+        answer = Client().post("/api/runner/calls", files, headers=headers)
+        return answer.status_code, answer.json()
+
+    record, path = answers(30)
+    status, answer = hand_in(record, None)
+    assert status == 400
+    assert "predictions" in answer["errors"][0]
+    status, answer = hand_in(record, path)
+    assert (status, answer["model"]) == (200, "Net")
+    assert vision.results.get().pk == answer["result"]

@@ -112,7 +112,7 @@ OPEN = [  # what needs no token and stores nothing; for `auth/token/` the passwo
     Write("PUT", V0 + "part/<str:signed>", done=403),
 ]
 RUNNERS = [  # for runners alone: no user has such a token
-    Write("POST", f"api/runner/{call}") for call in ("hello", "claim", "renew", "log", "end")
+    Write("POST", f"api/runner/{call}") for call in ("hello", "claim", "renew", "log", "inputs", "calls", "end")
 ]
 
 

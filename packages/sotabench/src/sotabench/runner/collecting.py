@@ -29,14 +29,23 @@ class Collected:
 
 
 class Collector:
-    """Watches the records' file from a thread of its own. Use as a context around the evaluation.
+    """Watches the records' file in `folder` from a thread of its own. Use as a context around the evaluation.
 
-    `stop` ends whatever runs, when the lease is lost.
+    Every record is handed in with `stamp`, what the runner itself knows of the run, in the place of what it says.
+    A lost lease sets `stop`.
     """
 
-    def __init__(self, folder: Path, report: Report, say: Callable[[str], None], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        report: Report,
+        stamp: Mapping[str, Any],
+        *,
+        say: Callable[[str], None],
+        stop: threading.Event,
+    ) -> None:
         self._file = folder / PurePosixPath(workplace.RECORDS).name
-        self._report, self._say, self._stop = report, say, stop
+        self._report, self._stamp, self._say, self._stop = report, stamp, say, stop
         self._seen, self._problem, self._changed = 0, "", 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
@@ -86,14 +95,15 @@ class Collector:
     def _hand_in(self, record: Mapping[str, Any]) -> None:
         name = printable(str(record.get("model") or "a model without a name"), 100)
         try:
-            accepted = self._report.call(record, self._predictions(record))
+            accepted = self._report.call(self._seen, {**record, **self._stamp}, self._predictions(record))
         except (SiteRefused, InvalidPredictions, OSError) as error:
             words = printable(str(error), 500)
             self.collected.refused.append(f"{name}: {words}")
             self._say(f"call {self._seen}, {name}: refused: {words}")
         else:
             self.collected.accepted.append(name)
-            self._say(f"call {self._seen}, {name}: scored as result {accepted['result']} on {accepted['benchmark']}")
+            done = "known from an earlier run" if record.get("carried_over") else "scored"
+            self._say(f"call {self._seen}, {name}: {done}, result {accepted['result']} on {accepted['benchmark']}")
 
     def _predictions(self, record: Mapping[str, Any]) -> bytes | None:
         named = record.get("predictions")

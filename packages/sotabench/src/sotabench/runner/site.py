@@ -117,12 +117,12 @@ class Report:
         found = self._say("inputs", json={"inputs": dict(inputs), "had_network": had_network})
         return Known(found["carried_from"], tuple(found["done"]))
 
-    def call(self, record: Mapping[str, Any], predictions: bytes | None) -> Json:
-        """Hand in one call's record and predictions. Raises LeaseLost, and SiteRefused where it was not accepted."""
-        files = {"record": ("record.json", json.dumps(record).encode())}
+    def call(self, number: int, record: Mapping[str, Any], predictions: bytes | None) -> Json:
+        """Hand in a call's record and predictions. Raises LeaseLost, and SiteRefused where it was not accepted."""
+        files = {"record": ("record.json", json.dumps([record]).encode())}
         if predictions is not None:
             files["predictions"] = ("predictions.npz", predictions)
-        return self._say("calls", files=files)
+        return self._say("calls", data={"number": str(number)}, files=files)
 
     def fetch(self, sha256: str, path: Path) -> None:
         """The bytes of an uploaded data set. Raises LeaseLost, Broken."""

@@ -5,6 +5,7 @@ A refusal is `{"errors": [...]}` with status 400, else `{"message": "..."}`.
 
 import time
 from ipaddress import IPv6Network
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.files import UploadedFile
 from ninja.security.base import AuthBase
 from ninja.throttling import BaseThrottle
 from pydantic import AfterValidator, Field
@@ -90,6 +92,14 @@ def address_of(request: HttpRequest) -> str:
         return str(IPv6Network(f"{found}/64", strict=False).network_address)
     except ValueError:
         return found
+
+
+def kept_upload(upload: UploadedFile, path: Path) -> Path:
+    """The path, at which the uploaded file now lies."""
+    with path.open("wb") as target:
+        for chunk in upload.chunks():
+            target.write(chunk)
+    return path
 
 
 def refusal(status: int, *messages: str) -> JsonResponse:

@@ -5,16 +5,20 @@
 A call about an attempt carries its fencing token in `X-Attempt`; once the attempt is over it is refused with 409.
 """
 
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from django.http import FileResponse, HttpRequest
-from ninja import Schema
+from ninja import File, Form, Schema
 from ninja.errors import AuthenticationError
+from ninja.files import UploadedFile
 from ninja.security.base import AuthBase
 from pydantic import Field, StringConstraints
 
 from sotabench.server.accounts.queries import token_in
-from sotabench.server.api.gate import Key, Text, api_of
+from sotabench.server.api.gate import Key, Text, api_of, kept_upload
+from sotabench.server.benchmarks.calls import accept_call, accept_inputs
 from sotabench.server.benchmarks.models import DataCopy
 from sotabench.server.builds import leases
 from sotabench.server.builds.leases import Claim
@@ -24,6 +28,8 @@ from sotabench.server.datasets.files import kept_file
 from sotabench.server.datasets.queries import datasets_of
 from sotabench.server.errors import Invalid, NotFound
 
+MOST_BYTES_OF_A_RECORD = 16 << 20
+MOST_BYTES_OF_PREDICTIONS = 256 << 20
 _ENDS = {"finished": Status.FINISHED, "failed": Status.FAILED, "broken": Status.BROKEN}
 
 Json = dict[str, Any]
@@ -73,6 +79,13 @@ class LogIn(Schema):
     text: Lines
 
 
+class InputsIn(Schema):
+    """All that an attempt's results depend on."""
+
+    inputs: Json = Field(max_length=100)
+    had_network: bool = False
+
+
 class EndIn(Schema):
     """How an attempt ended."""
 
@@ -107,6 +120,31 @@ def log(request: HttpRequest, body: LogIn) -> Json:
     """Lines for the log; the same number again changes nothing."""
     leases.append_log(_token(request), body.number, body.text)
     return {"lease_seconds": leases.LEASE.seconds}
+
+
+@api.post("inputs")
+def inputs(request: HttpRequest, body: InputsIn) -> Json:
+    """Whether it was all measured before, and which calls of it were."""
+    known = accept_inputs(_attempt(request), body.inputs, had_network=body.had_network)
+    return {"carried_from": known.carried_from, "done": known.done}
+
+
+@api.post("calls")
+def call(
+    request: HttpRequest, number: Form[Key], record: File[UploadedFile], predictions: File[UploadedFile | None] = None
+) -> Json:
+    """The call of `benchmark()` with this number: its record, and the predictions that the site scores; its result.
+
+    The same call again is the same result.
+    """
+    _check_size(record, MOST_BYTES_OF_A_RECORD)
+    with tempfile.TemporaryDirectory() as folder:
+        path = None
+        if predictions is not None:
+            _check_size(predictions, MOST_BYTES_OF_PREDICTIONS)
+            path = kept_upload(predictions, Path(folder) / "predictions.npz")
+        result = accept_call(_token(request), record.read(), path, number=number)
+    return {"result": result.pk, "model": result.model_name, "benchmark": result.benchmark.slug}
 
 
 @api.get("files/{sha256}")
@@ -162,3 +200,8 @@ def _token(request: HttpRequest) -> str:
 
 def _attempt(request: HttpRequest) -> Attempt:
     return leases.attempt_of(_token(request))
+
+
+def _check_size(upload: UploadedFile, limit: int) -> None:
+    if (upload.size or 0) > limit:
+        raise Invalid(f"expected a file of at most {limit} bytes, found {upload.size}")

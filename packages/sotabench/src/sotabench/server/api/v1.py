@@ -13,7 +13,7 @@ from ninja.pagination import paginate
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope, User
-from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of
+from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of, kept_upload
 from sotabench.server.api.paging import Pages
 from sotabench.server.api.v1_shapes import (
     BenchmarkOut,
@@ -226,20 +226,13 @@ def submit(
     user, identity = cast("User", request.user), identity_of(facts.repository)
     check_may_connect(user, identity, is_public=facts.public)
     with tempfile.TemporaryDirectory() as folder:
-        files = {file.name or "": _kept(file, Path(folder) / str(no)) for no, file in enumerate(predictions)}
+        files = {file.name or "": kept_upload(file, Path(folder) / str(no)) for no, file in enumerate(predictions)}
         checked = check_submission(Submission(facts.commit, records.read(), files, facts.branch))
     with transaction.atomic():  # a refused submission connects no repository
         found = connect_repository(user, identity, is_public=facts.public)
         made = store_submission(user, found, checked)
     keys = list(made.results.order_by("pk").values_list("pk", flat=True))
     return {"repository_id": found.pk, "build": made, "results": keys}
-
-
-def _kept(file: UploadedFile, path: Path) -> Path:
-    with path.open("wb") as target:
-        for chunk in file.chunks():
-            target.write(chunk)
-    return path
 
 
 def _repository(request: HttpRequest, key: int) -> Repository:
