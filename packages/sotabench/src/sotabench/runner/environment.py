@@ -1,0 +1,184 @@
+"""The second stage: what `requirements.txt` asks for, on top of the platform's own packages.
+
+An environment is shared between builds where every line is a plain requirement that the index answers with wheels: no
+code of a repository runs while it is filled, and nobody can write it afterwards. Anything else gives an environment of
+that build alone, as does `sotabench_setup.sh`, which may change it.
+
+Not protected against: what a wheel of the index itself does. It runs wherever it was asked for, and nowhere else.
+"""
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from benchrecord.files import exclusive_lock
+from sotabench.runner import shared_environments
+from sotabench.runner.base import described_lines, held_names
+from sotabench.runner.egress import Rules
+from sotabench.runner.inside_files import INSIDE_PACKAGE, inside_mount
+from sotabench.runner.installing import (
+    LIMITS,
+    Filling,
+    check_outcome,
+    fill,
+    make_scratch,
+    read_frozen,
+    tool_mounts,
+    uv_variables,
+    wanted,
+)
+from sotabench.runner.requirements import read_requirements
+from sotabench.runner.sandbox import Limits, Mount, Task
+from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, REPOSITORY, Base, Workplace
+
+NO_HOSTS = Rules()
+SETUP = "sotabench_setup.sh"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a build's code runs in: an interpreter as seen inside, and the mounts that make it work."""
+
+    python: str
+    folder: Path  # seen as ENVIRONMENT
+    base: Base
+    lock: tuple[str, ...]  # name==version of all that is installed, the platform's own included
+    key: str  # SHA-256 of the lock
+    is_shared: bool
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """All of it, read-only."""
+        return (*self.base.mounts, inside_mount(), Mount(self.folder, ENVIRONMENT))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """With which a program finds it."""
+        return {"VIRTUAL_ENV": ENVIRONMENT, "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"}
+
+
+def make_environment(workplace: Workplace, store: Path) -> Environment:
+    """The environment that the checkout asks for; `store` is where shared ones are kept.
+
+    Raises Failed, in uv's own words, when the requirements cannot be had.
+    """
+    base = workplace.base
+    requirements = read_requirements(workplace.repository, held_names(base))
+    for line in requirements.held:
+        workplace.say(_held_sentence(line, base))
+    if requirements.why_private:
+        workplace.say(f"An environment of this build alone: {requirements.why_private}")
+        return _private(workplace)
+    shared = shared_environments.make(workplace, requirements.plain, store)
+    if shared is None:
+        workplace.say("An environment of this build alone: not everything can be had as a wheel")
+        return _private(workplace)
+    if (workplace.repository / SETUP).exists():
+        own_copy = workplace.folder / "environment"
+        _copy(shared.folder, own_copy, workplace)
+        return _environment(workplace, own_copy, shared.frozen, is_shared=False)
+    return _environment(workplace, shared.folder, shared.frozen, is_shared=True)
+
+
+def run_setup(
+    workplace: Workplace, environment: Environment, hosts: Rules = NO_HOSTS, limits: Limits = LIMITS
+) -> Environment:
+    """Run `sotabench_setup.sh`, if there is one; what is installed then.
+
+    It may change the checkout, the home folder and its environment, all of this build alone. `hosts` are those of the
+    operator's list, beside the package index. Raises Failed when it fails.
+    """
+    if not (workplace.repository / SETUP).exists():
+        return environment
+    workplace.give(workplace.home, workplace.facts)
+    trust, trusting = workplace.trusting()
+    script = f"bash {SETUP} && exec {workplace.base.python} -I {INSIDE_PACKAGE}/environment.py"
+    with _own_cache(workplace) as scratch, workplace.proxy(workplace.index.rules | hosts) as network:
+        outcome = workplace.run(
+            Task(
+                command=["/bin/sh", "-c", script],
+                folder=REPOSITORY,
+                mounts=[
+                    *workplace.base.mounts,
+                    inside_mount(),
+                    Mount(environment.folder, ENVIRONMENT, writable=True),
+                    *workplace.index.mounts,
+                    *trust,
+                    scratch,
+                    *tool_mounts(workplace),
+                    Mount(workplace.repository, REPOSITORY, writable=True),
+                    Mount(workplace.home, HOME, writable=True),
+                    Mount(workplace.facts, FACTS, writable=True),
+                ],
+                environment={
+                    **trusting,
+                    **environment.variables,
+                    **uv_variables(workplace, with_secrets=False),
+                    **wanted(workplace),
+                    "HOME": HOME,
+                },
+                limits=limits,
+                network=network,
+            )
+        )
+    check_outcome(outcome, SETUP)
+    lock = _whole_lock(workplace.base, read_frozen(workplace))
+    return replace(environment, lock=lock, key=_key(lock))
+
+
+def _held_sentence(line: str, base: Base) -> str:
+    name = canonicalize_name(Requirement(line.split(" --hash", maxsplit=1)[0]).name)
+    version = base.held.get(name)
+    return f"{line} in requirements.txt: the platform's own {f'{name} {version}' if version else name} is used"
+
+
+def _private(workplace: Workplace) -> Environment:
+    """Filled with the repository's own code running: by uv from its file as it is, into folders of its own."""
+    folder = workplace.folder / "environment"
+    workplace.give(folder, workplace.home)
+    install = ("--requirements", "requirements.txt", "--compile-bytecode")
+    with _own_cache(workplace) as scratch:
+        frozen = fill(workplace, Filling(folder, scratch, install, from_repository=True))
+    return _environment(workplace, folder, frozen, is_shared=False)
+
+
+@contextlib.contextmanager
+def _own_cache(workplace: Workplace) -> Iterator[Mount]:
+    """The repository's own cache of packages: what runs here can spoil it, for that repository alone."""
+    workplace.kept.mkdir(parents=True, exist_ok=True)
+    with exclusive_lock(workplace.kept / "uv.lock"):
+        yield make_scratch(workplace, workplace.kept / "uv")
+
+
+def _copy(source: Path, target: Path, workplace: Workplace) -> None:
+    shutil.copytree(source, target, symlinks=True)
+    for path in (target, *target.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o200)
+    workplace.give(target)
+
+
+def _environment(workplace: Workplace, folder: Path, frozen: Iterable[str], *, is_shared: bool) -> Environment:
+    lock = _whole_lock(workplace.base, frozen)
+    return Environment(
+        python=f"{ENVIRONMENT}/bin/python",
+        folder=folder,
+        base=workplace.base,
+        lock=lock,
+        key=_key(lock),
+        is_shared=is_shared,
+    )
+
+
+def _whole_lock(base: Base, frozen: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*frozen, *described_lines(base)}))
+
+
+def _key(lock: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lock).encode()).hexdigest()

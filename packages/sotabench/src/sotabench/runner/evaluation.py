@@ -1,0 +1,92 @@
+"""The fifth stage: what the repository's file is given while it is evaluated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from sotabench.errors import Broken
+from sotabench.runner.environment import Environment
+from sotabench.runner.sandbox import Limits, Mount, Task
+from sotabench.runner.weights import VARIABLES, cache_folder
+from sotabench.runner.workplace import CACHE, DATA, HOME, OUTPUT, PREPARED, RECORDS, REPOSITORY, Workplace
+
+# Where files of the predecessor look for ImageNet, whatever they are told.
+USUAL = ".data/vision/imagenet"
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is mounted, read-only: ImageNet's tree, its prepared cache, and uploads by where they were asked for."""
+
+    imagenet: Path | None = None
+    prepared: Path | None = None
+    uploads: Mapping[str, Path] = field(default_factory=dict)  # ".data/..." to a folder or file
+
+
+def evaluation_task(
+    workplace: Workplace,
+    environment: Environment,
+    data: Data,
+    limits: Limits,
+    *,
+    network: Path | None = None,
+    devices: Sequence[Path] = (),
+) -> Task:
+    """`python sotabench.py`, with data and weights and without the network.
+
+    `network` is given only where the repository's owner wants it; the cache of weights can then be written.
+    """
+    workplace.give(workplace.output_folder, workplace.home)
+    cache_folder(workplace).mkdir(parents=True, exist_ok=True)
+    return Task(
+        command=[environment.python, "sotabench.py"],
+        folder=REPOSITORY,
+        mounts=[
+            *environment.mounts,
+            Mount(workplace.repository, REPOSITORY, writable=True),
+            Mount(workplace.output_folder, OUTPUT, writable=True),
+            Mount(workplace.home, HOME, writable=True),
+            Mount(cache_folder(workplace), CACHE, writable=network is not None),
+            *_data_mounts(data),
+            *(workplace.trusting()[0] if network else ()),
+        ],
+        environment={
+            **(workplace.trusting()[1] if network else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}),
+            **environment.variables,
+            **VARIABLES,
+            **_told(data),
+            "HOME": HOME,
+            "PYTHONUNBUFFERED": "1",
+            "SOTABENCH_SERVER": "true",
+            "SOTABENCH_SEALED": "1",
+            "SOTABENCH_STORE_FILENAME": RECORDS,
+            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+        },
+        limits=limits,
+        network=network,
+        devices=devices,
+    )
+
+
+def _told(data: Data) -> dict[str, str]:
+    told = {}
+    if data.imagenet:
+        told["SOTABENCH_DATA_ROOT"] = f"{DATA}/imagenet"
+    if data.prepared:
+        told["SOTABENCH_CACHE_DIR"] = PREPARED
+    return told
+
+
+def _data_mounts(data: Data) -> list[Mount]:
+    mounts = []
+    if data.imagenet:
+        mounts += [Mount(data.imagenet, f"{DATA}/imagenet"), Mount(data.imagenet, f"{REPOSITORY}/{USUAL}")]
+    if data.prepared:
+        mounts.append(Mount(data.prepared, PREPARED))
+    for name, source in data.uploads.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or path.parts[:1] != (".data",) or len(path.parts) < 2:
+            raise Broken(f"expected an upload below .data/, found {name!r}")
+        if not (data.imagenet and path.is_relative_to(USUAL)):
+            mounts.append(Mount(source, f"{REPOSITORY}/{path}"))
+    return mounts

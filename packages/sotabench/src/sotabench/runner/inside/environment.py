@@ -1,0 +1,56 @@
+"""Inside the sandbox: an empty virtual environment, what is to be installed in it, and the list of what is there then.
+
+Reads what is wanted from SOTABENCH_ENVIRONMENT.
+"""
+
+import glob
+import json
+import os
+import subprocess
+import sys
+
+WANTED = json.loads(os.environ.get("SOTABENCH_ENVIRONMENT", "{}"))
+PIP = """#!/bin/sh
+# The platform's packages are left alone whatever is asked for: UV_EXCLUDE names them.
+command=$1
+[ $# -gt 0 ] && shift
+for word do
+    shift
+    [ "$word" = --user ] || set -- "$@" "$word"
+done
+exec {uv} pip ${{command:+"$command"}} "$@"
+"""
+
+
+def main() -> None:
+    """Ends with uv's own exit code where that is not 0."""
+    folder, uv = WANTED["folder"], WANTED["uv"]
+    python = os.path.join(folder, "bin", "python")
+    if WANTED["make"]:
+        run(uv, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", WANTED["base"], folder)
+        (packages,) = glob.glob(os.path.join(folder, "lib", "python*", "site-packages"))
+        write(os.path.join(packages, "_sotabench.pth"), WANTED["startup"], 0o644)
+        for name in ("pip", "pip3"):
+            write(os.path.join(folder, "bin", name), PIP.format(uv=uv), 0o755)
+    if WANTED["install"]:
+        run(uv, "pip", "install", "--python", python, *WANTED["install"])
+    frozen = subprocess.run([uv, "pip", "freeze", "--python", python], stdout=subprocess.PIPE, check=True, text=True)
+    write(WANTED["frozen"], frozen.stdout, 0o644)
+
+
+def run(*words: str) -> None:
+    """Run uv, its words in the log."""
+    code = subprocess.run(words, stderr=sys.stdout.fileno(), check=False).returncode
+    if code:
+        sys.exit(code)
+
+
+def write(path: str, text: str, mode: int) -> None:
+    """A file with that mode."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, mode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""uv inside the sandbox: resolving, and filling an environment."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uv
+
+from benchrecord.errors import BenchRecordError
+from benchrecord.files import read_strangers_file
+from sotabench.errors import Failed
+from sotabench.runner.base import held_names
+from sotabench.runner.inside_files import INSIDE_PACKAGE, inside_mount
+from sotabench.runner.sandbox import Limits, Mount, Outcome, Task
+from sotabench.runner.workplace import (
+    ENVIRONMENT,
+    FACTS,
+    HOME,
+    INSIDE,
+    REPOSITORY,
+    Base,
+    Workplace,
+    check_ended,
+)
+
+LIMITS = Limits(seconds=1800, memory=8 << 30, disk=10 << 30, files=500_000, processes=512, file_size=4 << 30)
+TOOL, EXCLUDED, SCRATCH = "/work/tools/uv", "/work/tools/excluded.txt", "/work/uv"
+MOST_FROZEN = 4 << 20
+_WORDS = 3000
+
+
+@dataclass
+class Words:
+    """The end of what was printed, for the sentence that says why it failed."""
+
+    kept: bytearray = field(default_factory=bytearray)
+
+    def take(self, block: bytes) -> None:
+        """More of it."""
+        self.kept += block
+        del self.kept[:-_WORDS]
+
+    def __str__(self) -> str:
+        return self.kept.decode(errors="replace").strip()
+
+
+def tool_mounts(workplace: Workplace) -> tuple[Mount, Mount]:
+    """The program itself, and the list of what it never installs: neither can be changed inside."""
+    excluded = workplace.folder / "excluded.txt"
+    excluded.write_text("".join(f"{name}\n" for name in sorted(held_names(workplace.base))))
+    return Mount(Path(uv.find_uv_bin()), TOOL), Mount(excluded, EXCLUDED)
+
+
+def uv_variables(workplace: Workplace, *, with_secrets: bool) -> dict[str, str]:
+    """All that uv is told: nothing of the repository's, everything of this machine's."""
+    index = workplace.index if with_secrets else workplace.index.without_secrets()
+    return {
+        **index.variables,
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "UV_LINK_MODE": "copy",  # a hard link would let an installed file change the cache
+        "UV_CACHE_DIR": f"{SCRATCH}/cache",
+        "UV_EXCLUDE": EXCLUDED,
+    }
+
+
+def make_scratch(workplace: Workplace, folder: Path) -> Mount:
+    """A folder for uv's cache; seen as SCRATCH."""
+    workplace.give(folder)
+    return Mount(folder, SCRATCH, writable=True)
+
+
+def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple[list[str], str]:
+    """Names, versions and hashes of all that is to be installed, wheels only; or nothing, and why not in uv's words."""
+    asked, answer = scratch.source / "requirements.in", scratch.source / "lock.txt"
+    asked.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    words = Words()
+    options = ("--no-header", "--no-annotate", "--generate-hashes", "--only-binary", ":all:", "--quiet")
+    trust, trusting = workplace.trusting()
+    with workplace.proxy(workplace.index.rules) as network:
+        outcome = workplace.sandbox.run(
+            Task(
+                command=[TOOL, "pip", "compile", "requirements.in", "--output-file", "lock.txt", *options,
+                         "--python", str(workplace.base.python)],
+                folder=SCRATCH,
+                mounts=[*workplace.base.mounts, *workplace.index.mounts, *trust, *tool_mounts(workplace), scratch],
+                environment={**trusting, **uv_variables(workplace, with_secrets=True)},
+                limits=LIMITS,
+                network=network,
+            ),
+            output=words.take,
+            stop=workplace.stop,
+        )  # fmt: skip
+    check_ended(outcome, "resolving requirements.txt")
+    if outcome.code:
+        return [], str(words)
+    try:
+        text = read_strangers_file(answer, limit=MOST_FROZEN, error=BenchRecordError).decode()
+    except BenchRecordError as error:
+        raise Failed(f"uv wrote no lock: {error}") from error
+    return [line for line in text.replace("\\\n", " ").splitlines() if line.strip()], ""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What to install where: `folder` is seen as ENVIRONMENT."""
+
+    folder: Path
+    scratch: Mount
+    install: Sequence[str]
+    make: bool = True
+    from_repository: bool = False  # its own code runs then: builds, and whatever they start
+
+
+def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
+    """What is installed then, a line each. Raises Failed in uv's own words."""
+    shutil.rmtree(workplace.facts, ignore_errors=True)
+    workplace.give(workplace.facts)
+    words = Words()
+
+    def output(block: bytes) -> None:
+        words.take(block)
+        workplace.output(block)
+
+    rules = workplace.index.rules
+    with workplace.proxy(rules) as network:
+        outcome = workplace.sandbox.run(_task(workplace, filling, network), output=output, stop=workplace.stop)
+    check_ended(outcome, "environment")
+    if outcome.code:
+        raise Failed(f"requirements.txt cannot be installed: {words}")
+    return read_frozen(workplace)
+
+
+def read_frozen(workplace: Workplace) -> tuple[str, ...]:
+    """The list that was left among the facts."""
+    try:
+        text = read_strangers_file(workplace.facts / "frozen.txt", limit=MOST_FROZEN, error=BenchRecordError)
+    except BenchRecordError as error:
+        raise Failed(f"uv wrote no list of what is installed: {error}") from error
+    return tuple(sorted(line for line in text.decode(errors="replace").splitlines() if line.strip()))
+
+
+def wanted(workplace: Workplace, *, install: Sequence[str] = (), make: bool = False) -> dict[str, str]:
+    """The variable that tells `inside/environment.py` what to do."""
+    answer = {
+        "uv": TOOL,
+        "base": str(workplace.base.python),
+        "folder": ENVIRONMENT,
+        "startup": startup(workplace.base),
+        "install": list(install),
+        "make": make,
+        "frozen": f"{FACTS}/frozen.txt",
+    }
+    return {"SOTABENCH_ENVIRONMENT": json.dumps(answer)}
+
+
+def startup(base: Base) -> str:
+    """The line of a .pth file: the base's packages behind the environment's own, and what `inside` does."""
+    folders = "".join(f"site.addsitedir({str(folder)!r}); " for folder in base.packages)
+    found = f"os.environ.get('SOTABENCH_INSIDE', {INSIDE!r})"
+    return (
+        f"import os, site, sys; {folders}site.addsitedir({found}); "
+        "import sotabench_inside; sotabench_inside.install()\n"
+    )
+
+
+def _task(workplace: Workplace, filling: Filling, network: Path) -> Task:
+    trust, trusting = workplace.trusting()
+    repository = [Mount(workplace.repository, REPOSITORY, writable=True)] if filling.from_repository else []
+    home = [Mount(workplace.home, HOME, writable=True)] if filling.from_repository else []
+    index = workplace.index
+    variables = uv_variables(workplace, with_secrets=not filling.from_repository)
+    if not filling.from_repository:
+        variables.pop("UV_CONSTRAINT", None)  # the lock was resolved under it; beside hashes uv wants names alone
+    return Task(
+        command=[str(workplace.base.python), "-I", f"{INSIDE_PACKAGE}/environment.py"],
+        folder=REPOSITORY if filling.from_repository else SCRATCH,
+        mounts=[
+            *workplace.base.mounts,
+            *index.mounts,
+            *trust,
+            *repository,
+            *home,
+            inside_mount(),
+            *tool_mounts(workplace),
+            filling.scratch,
+            Mount(filling.folder, ENVIRONMENT, writable=True),
+            Mount(workplace.facts, FACTS, writable=True),
+        ],
+        environment={
+            **trusting,
+            **variables,
+            **wanted(workplace, install=filling.install, make=filling.make),
+            **({"HOME": HOME} if filling.from_repository else {}),
+        },
+        limits=LIMITS,
+        network=network,
+    )
+
+
+def check_outcome(outcome: Outcome, what: str) -> None:
+    """Raise Failed unless it ended well."""
+    check_ended(outcome, what)
+    if outcome.code:
+        raise Failed(f"{what} {outcome.reason}; its words are in the log")
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder that may be read-only."""
+    for root, folders, _ in os.walk(folder):
+        for name in (".", *folders):
+            path = Path(root, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""What a repository's `requirements.txt` asks for, and whether others may share what comes of it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from benchrecord.errors import BenchRecordError
+from benchrecord.files import read_strangers_file
+from sotabench.errors import Failed
+
+LONGEST = 1 << 20
+MOST_LINES = 2000
+_HASH = re.compile(r"\s--hash=[a-z0-9]{3,10}:[0-9a-fA-F]{32,128}(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """Lines to install from an index, lines that the platform answers itself, and why nobody may share the rest."""
+
+    plain: tuple[str, ...]
+    held: tuple[str, ...]
+    why_private: str  # nothing where every line is plain
+
+
+def read_requirements(folder: Path, held: frozenset[str]) -> Requirements:
+    """As the file says; only names with extras, versions, markers and hashes are plain.
+
+    Raises Failed when it is no text file, or has too many lines.
+    """
+    path = folder / "requirements.txt"
+    if path.is_symlink():
+        return Requirements((), (), "requirements.txt is a link")
+    try:
+        text = read_strangers_file(path, limit=LONGEST, error=BenchRecordError, hard_links=True).decode("utf-8-sig")
+    except (BenchRecordError, UnicodeDecodeError) as error:
+        raise Failed(f"expected requirements.txt to be a text file: {error}".replace(str(path), path.name)) from error
+    return parse_requirements(text, held)
+
+
+def parse_requirements(text: str, held: frozenset[str]) -> Requirements:
+    """The same, of a text."""
+    plain, ours, why = [], [], ""
+    lines = _lines(text)
+    if len(lines) > MOST_LINES:
+        raise Failed(f"expected at most {MOST_LINES} lines in requirements.txt, found {len(lines)}")
+    for line in lines:
+        found = _plain(line)
+        if found is None:
+            why = why or f"the line {line[:200]!r} is more than a name and versions"
+        elif canonicalize_name(found.name) in held:
+            ours.append(line)
+        else:
+            plain.append(line)
+    return Requirements(tuple(plain), tuple(ours), why)
+
+
+def _lines(text: str) -> list[str]:
+    """Without comments, with continued lines made whole, as pip reads them."""
+    joined = re.sub(r"\\\r?\n", " ", text)
+    return [line for line in (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines()) if line]
+
+
+def _plain(line: str) -> Requirement | None:
+    try:
+        found = Requirement(_HASH.sub("", line).strip())
+    except InvalidRequirement:
+        return None
+    return found if found.url is None else None

@@ -1,0 +1,135 @@
+"""Environments that builds share: found by what was resolved, filled once, read-only ever after.
+
+Below the store: `locks/` remembers for a day what requirements resolved to, `environments/<key>/` is one environment
+with the list of what is in it, `<key>.lock` is held while it is made or removed. What is half made has a name that
+nobody looks for, and the next maker removes it.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchrecord.files import replace_file
+from sotabench.errors import Failed
+from sotabench.runner.base import held_names
+from sotabench.runner.installing import SCRATCH, Filling, clear, fill, make_scratch, resolve
+from sotabench.runner.workplace import Workplace
+
+LOCK_KEPT = 24 * 3600.0  # seconds for which requirements that did not change are not resolved anew
+_AGAIN = 0.1
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One of them."""
+
+    folder: Path
+    frozen: tuple[str, ...]
+
+
+def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | None:
+    """The environment with these plain requirements, made if it is not there; None where wheels do not suffice."""
+    scratch = workplace.folder / "uv"  # no other build's: uv is given strangers' wheels to unpack
+    try:
+        lock = _resolved(workplace, lines, store, scratch)
+        if lock is None:
+            return None
+        key = hashlib.sha256("\n".join([workplace.base.described, *lock]).encode()).hexdigest()[:40]
+        place = store / "environments" / key
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_dir():
+            with _held(place.with_name(f"{key}.lock"), workplace):
+                if not place.is_dir():
+                    workplace.say("A shared environment is made for these requirements")
+                    _make(workplace, place, lock, scratch)
+        (place / "used").touch()
+        return Shared(place / "environment", tuple(json.loads((place / "frozen.json").read_text())))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sweep_environments(store: Path, days: float) -> int:
+    """Remove shared environments that no build has used for so many days; how many that were."""
+    removed, old = 0, time.time() - days * 86400
+    for place in sorted((store / "environments").glob("*")):
+        if not place.is_dir() or place.name.endswith(".lock"):
+            continue
+        used = place / "used"
+        if (used if used.exists() else place).stat().st_mtime > old:
+            continue
+        with contextlib.suppress(BlockingIOError), place.with_name(f"{place.name[:40]}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            dead = place.with_name(f"{place.name[:40]}.removed")
+            clear(dead)
+            place.rename(dead)
+            clear(dead)
+            removed += 1
+    for path in (store / "locks").glob("*.json"):
+        if path.stat().st_mtime < old:
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _resolved(workplace: Workplace, lines: Sequence[str], store: Path, scratch: Path) -> list[str] | None:
+    if not lines:
+        return []
+    asked = [workplace.base.described, sorted(held_names(workplace.base)), sorted(workplace.index.variables.items())]
+    digest = hashlib.sha256(json.dumps([list(lines), *asked]).encode()).hexdigest()
+    remembered = store / "locks" / f"{digest}.json"
+    with contextlib.suppress(OSError, ValueError):
+        if time.time() - remembered.stat().st_mtime < LOCK_KEPT:
+            return list(json.loads(remembered.read_text()))
+    lock, words = resolve(workplace, lines, make_scratch(workplace, scratch))
+    if words:
+        return None
+    remembered.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(remembered, json.dumps(lock).encode())
+    return lock
+
+
+def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path) -> None:
+    making = place.with_name(f"{place.name}.making")
+    clear(making)
+    folder = making / "environment"
+    workplace.give(folder)
+    mount = make_scratch(workplace, scratch)
+    (scratch / "lock.txt").write_text("".join(f"{line}\n" for line in lock))
+    install = ["--requirements", f"{SCRATCH}/lock.txt", "--no-deps", "--require-hashes", "--only-binary", ":all:",
+               "--compile-bytecode"]  # fmt: skip
+    frozen = fill(workplace, Filling(folder, mount, install if lock else ()))
+    (making / "frozen.json").write_text(json.dumps(frozen))
+    (making / "used").touch()
+    _make_readable_only(folder)
+    making.rename(place)
+
+
+def _make_readable_only(folder: Path) -> None:
+    """For everybody, and not the slot's any more."""
+    for root, folders, files in os.walk(folder):
+        for name in (".", *folders, *files):
+            path = Path(root, name)
+            if os.geteuid() == 0:
+                os.chown(path, 0, 0, follow_symlinks=False)
+            if not path.is_symlink():
+                path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
+
+
+@contextlib.contextmanager
+def _held(path: Path, workplace: Workplace) -> Iterator[None]:
+    """The lock, waited for until the build is stopped; the system gives it back when the process ends."""
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if workplace.stop.wait(_AGAIN):
+                    raise Failed("stopped while another build made the same environment") from None
+        yield

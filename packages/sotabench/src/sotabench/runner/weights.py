@@ -1,0 +1,271 @@
+"""The fourth stage: the file runs once to look at its arguments only, so that it fetches its weights.
+
+It has the network, to hosts that publish weights, and no data. What it fetches stays in a cache of that repository's
+own. Sizes and digests are measured here, from the files; the addresses are what the process says of itself.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+from benchrecord import printable
+from benchrecord.errors import BenchRecordError
+from benchrecord.files import exclusive_lock, read_strangers_file, replace_file
+from sotabench.errors import Failed
+from sotabench.runner.checkout import Tree
+from sotabench.runner.egress import Rules
+from sotabench.runner.environment import Environment
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task
+from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
+
+LIMITS = Limits(seconds=3600, memory=16 << 30, disk=60 << 30, files=200_000, processes=512, file_size=30 << 30)
+# Where weights are published; the operator's list takes its place.
+HOSTS = Rules.of(
+    [
+        "download.pytorch.org", "github.com", "codeload.github.com", "api.github.com", "raw.githubusercontent.com",
+        "objects.githubusercontent.com", "release-assets.githubusercontent.com", "media.githubusercontent.com",
+        "huggingface.co", "*.huggingface.co", "*.hf.co", "dl.fbaipublicfiles.com", "storage.googleapis.com",
+        "drive.google.com", "drive.usercontent.google.com", "docs.google.com", "www.dropbox.com",
+        "*.dl.dropboxusercontent.com", "zenodo.org", "data.lip6.fr",
+    ]
+)  # fmt: skip
+VARIABLES = {
+    "TORCH_HOME": f"{CACHE}/torch",
+    "HF_HOME": f"{CACHE}/huggingface",
+    "XDG_CACHE_HOME": f"{CACHE}/xdg",
+    "KERAS_HOME": f"{CACHE}/keras",
+    "TFHUB_CACHE_DIR": f"{CACHE}/tfhub",
+    "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108 - the sandbox's own
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_XET": "1",  # its transfers ask other hosts and tell Python nothing
+}
+MOST_FILES = 20_000
+_SMALL = 64 << 10  # bytes; a file that no address is known for and that is smaller is source, or a lock
+_MOST_NOTES = 16 << 20
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that the repository's code fetched. `url` is the process's own word, or nothing."""
+
+    url: str
+    size: int
+    sha256: str
+    path: str  # below the cache, or below the checkout as `repository/...`
+    changed: int = 0  # its modification time in nanoseconds
+
+
+def fetch_weights(
+    workplace: Workplace,
+    environment: Environment,
+    tree: Tree,
+    *,
+    hosts: Rules = HOSTS,
+    limits: Limits = LIMITS,
+    devices: Sequence[Path] = (),
+) -> list[Fetched]:
+    """What lies in the repository's cache once its file has run without data.
+
+    A file with its own loop fails there, for want of data, and what it fetched until then is kept. Where the same files
+    in the same environment have fetched all before, nothing runs. Raises Failed when it takes too much disk.
+    """
+    workplace.kept.mkdir(parents=True, exist_ok=True)
+    manifest = workplace.kept / "weights.json"
+    build = [tree.tree, [list(one) for one in tree.submodules], environment.key]
+    with exclusive_lock(workplace.kept / "weights.lock"):
+        known, before = _known(manifest)
+        if known == build and _unchanged(workplace, before):
+            workplace.say(f"Weights: {len(before)} files, fetched by an earlier build of these files")
+            return before
+        task = Task(
+            command=[environment.python, "sotabench.py"],
+            folder=REPOSITORY,
+            mounts=_mounts(workplace, environment),
+            environment=_variables(workplace, environment),
+            limits=limits,
+            devices=devices,
+        )
+        _run(workplace, task, hosts)
+        fetched = _measure(workplace, before)
+        replace_file(manifest, json.dumps({"build": build, "files": [asdict(one) for one in fetched]}).encode())
+    for one in fetched:
+        workplace.say(
+            f"Weights: {one.path}, {one.size} bytes, sha256 {one.sha256}, from {one.url or 'an unknown place'}"
+        )
+    return fetched
+
+
+def cache_folder(workplace: Workplace) -> Path:
+    """What of this repository's builds is seen as CACHE."""
+    return workplace.kept / "weights"
+
+
+def _mounts(workplace: Workplace, environment: Environment) -> list[Mount]:
+    trust, _ = workplace.trusting()
+    return [
+        *environment.mounts,
+        *trust,
+        Mount(workplace.repository, REPOSITORY, writable=True),
+        Mount(cache_folder(workplace), CACHE, writable=True),
+        Mount(workplace.home, HOME, writable=True),
+        Mount(workplace.facts, FACTS, writable=True),
+    ]
+
+
+def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]:
+    _, trusting = workplace.trusting()
+    return {
+        **trusting,
+        **environment.variables,
+        **VARIABLES,
+        "HOME": HOME,
+        "PYTHONUNBUFFERED": "1",
+        "SOTABENCH_SERVER": "true",
+        "SOTABENCH_CHECK": "params",
+        "SOTABENCH_FETCHES": f"{FACTS}/fetches.jsonl",
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+    }
+
+
+def _run(workplace: Workplace, task: Task, hosts: Rules) -> None:
+    workplace.give(cache_folder(workplace), workplace.home, workplace.facts)
+    (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
+    with workplace.proxy(hosts) as network:
+        outcome = workplace.run(replace(task, network=network))
+    _judge(workplace, outcome)
+
+
+def _judge(workplace: Workplace, outcome: Outcome) -> None:
+    if outcome.ended in {Ended.OUT_OF_DISK, Ended.TOO_MANY_FILES, Ended.STOPPED}:
+        raise Failed(f"fetching weights: {outcome.reason}")
+    if not outcome.well:
+        workplace.say(
+            f"The file {outcome.reason} while it ran without data: normal for a file with its own loop. "
+            "What it fetched is kept; a model that is fetched only after that point cannot be had later on"
+        )
+
+
+def _known(manifest: Path) -> tuple[object, list[Fetched]]:
+    """Which build wrote it, and what that one found."""
+    try:
+        whole = json.loads(manifest.read_bytes())
+        return whole["build"], [Fetched(**one) for one in whole["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, []
+
+
+def _unchanged(workplace: Workplace, before: Sequence[Fetched]) -> bool:
+    """Whether every file is as it was measured; one in a checkout, which is new each time, is not."""
+    for one in before:
+        if one.path.startswith("repository/"):
+            return False
+        try:
+            facts = os.lstat(cache_folder(workplace) / one.path)
+        except OSError:
+            return False
+        if (facts.st_size, facts.st_mtime_ns, stat.S_ISREG(facts.st_mode)) != (one.size, one.changed, True):
+            return False
+    return True
+
+
+def _measure(workplace: Workplace, before: Sequence[Fetched]) -> list[Fetched]:
+    said = _said(workplace)
+    earlier = {(one.path, one.sha256): one.url for one in before}
+    same = {(one.path, one.size, one.changed): one for one in before}
+    found = []
+    for root, name in _files(workplace, said):
+        path = root / name
+        facts = os.lstat(path)
+        shown = name if root == cache_folder(workplace) else f"repository/{name}"
+        if not stat.S_ISREG(facts.st_mode) or (shown not in said and facts.st_size < _SMALL):
+            continue
+        known = same.get((shown, facts.st_size, facts.st_mtime_ns))
+        digest = known.sha256 if known else _digest(path)
+        url = said.get(shown) or earlier.get((shown, digest), "")
+        found.append(Fetched(url, facts.st_size, digest, shown, facts.st_mtime_ns))
+    return sorted(found, key=lambda one: one.path)
+
+
+def _files(workplace: Workplace, said: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """Folder and name below it of everything in the cache, and of what was said to be fetched into the checkout."""
+    cache, count = cache_folder(workplace), 0
+    for folder, _, names in os.walk(cache):  # follows no links
+        for name in names:
+            count += 1
+            if count > MOST_FILES:
+                raise Failed(f"expected at most {MOST_FILES} files in the cache of weights, found more")
+            yield cache, str(Path(folder, name).relative_to(cache))
+    for shown in said:
+        name = shown.removeprefix("repository/")
+        if name != shown and _is_plain(workplace.repository, name):
+            yield workplace.repository, name
+
+
+def _is_plain(folder: Path, name: str) -> bool:
+    """Whether it is a file below the folder with no link on the way."""
+    path = folder
+    for part in PurePosixPath(name).parts:
+        path = path / part
+        if part == ".." or path.is_symlink():
+            return False
+    return path.is_file()
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _said(workplace: Workplace) -> dict[str, str]:
+    """The address of each file, as the process noted it while it ran; where it lies in the end."""
+    try:
+        notes = read_strangers_file(workplace.facts / "fetches.jsonl", limit=_MOST_NOTES, error=BenchRecordError)
+    except BenchRecordError:
+        return {}
+    urls: dict[str, list[str]] = {}
+    for line in notes.splitlines():
+        try:
+            note = json.loads(line)
+            if "path" in note:
+                urls[str(note["path"])] = [str(url) for url in note["urls"]]
+            elif str(note["from"]) in urls:
+                urls[str(note["to"])] = urls.pop(str(note["from"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+    shown = {_shown(path): _best(found, path) for path, found in urls.items()}
+    return {path: url for path, url in shown.items() if path and url}
+
+
+def _shown(path: str) -> str:
+    if path.startswith(f"{CACHE}/"):
+        return path.removeprefix(f"{CACHE}/")
+    return f"repository/{path.removeprefix(f'{REPOSITORY}/')}" if path.startswith(f"{REPOSITORY}/") else ""
+
+
+def _best(urls: Sequence[str], path: str) -> str:
+    """The address that ends as the file is named, else the first: redirections come after it."""
+    plain = [_without_query(url) for url in urls]
+    named = [url for url in plain if url.rpartition("/")[2] and url.rpartition("/")[2] in PurePosixPath(path).name]
+    return next((url for url in (*named, *plain) if url), "")
+
+
+def _without_query(url: str) -> str:
+    """Nothing for what is no web address; what may be a signature is left out."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            return ""
+        host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+    except ValueError:
+        return ""
+    return printable(urlunsplit((parts.scheme, host, parts.path, "", "")), 2000)
