@@ -3,9 +3,11 @@
 import logging
 
 import pytest
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 
+from sotabench.server.accounts.adapter import AccountAdapter, SocialAccountAdapter
 from sotabench.server.accounts.models import ApiToken
 from sotabench.server.accounts.services import create_token
 from sotabench.server.api.gate import address_of
@@ -85,6 +87,20 @@ def test_address_that_is_a_key_is_not_in_the_log(client, caplog):
     paths = [record.facts["path"] for record in caplog.records if hasattr(record, "facts")]
     assert len(paths) == 3
     assert not [path for path in paths if "secret" in path]
+
+
+@pytest.mark.parametrize(
+    ("anybody", "by_oidc", "open_to"),
+    [(True, True, ["", "github", "oidc"]), (False, True, ["oidc"]), (False, False, [])],
+)
+def test_accounts_are_made_for_whom_the_setting_names(settings, anybody, by_oidc, open_to):
+    settings.SIGNUP_OPEN, settings.SIGNUP_BY_OIDC = anybody, by_oidc
+    request = RequestFactory().get("/")
+    found = [""] if AccountAdapter().is_open_for_signup(request) else []
+    for provider in ("github", "oidc"):
+        login = SocialLogin(account=SocialAccount(provider=provider))
+        found += [provider] if SocialAccountAdapter().is_open_for_signup(request, login) else []
+    assert found == open_to
 
 
 def test_every_token_can_be_found_and_revoked(client, ada):

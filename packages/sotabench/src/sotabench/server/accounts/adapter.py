@@ -2,9 +2,12 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.conf import settings
 from django.http import Http404, HttpRequest
+
+OIDC = "oidc"
+"""How the OpenID Connect provider is called in the settings."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -16,11 +19,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Whoever the configured provider vouches for: its owner decides who has an account there."""
+    """The OpenID Connect provider's owner decides who has an account there; at GitHub anybody has one."""
 
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002 - allauth's signature
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:  # noqa: ARG002 - allauth's signature
         """Whether a first sign-in through a provider makes an account."""
-        return bool(settings.SIGNUP_OPEN)
+        by_oidc = sociallogin.account.provider == OIDC
+        return bool(settings.SIGNUP_BY_OIDC if by_oidc else settings.SIGNUP_OPEN)
 
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
         """The provider as it is configured. Raises Http404 where it is not: then there is no such way to sign in."""
