@@ -8,8 +8,8 @@
 | `SOTABENCH_HOSTS` | names, with commas between, that the site is asked for; loopback names always work | |
 | `SOTABENCH_HTTPS` | `true`: cookies and redirects for HTTPS only, HSTS | `false` |
 | `SOTABENCH_BEHIND_PROXY` | `true`: believe `X-Forwarded-Proto` and `X-Forwarded-For` of the proxy in front | `false` |
-| `SOTABENCH_MEMBERS_ONLY` | `true`: who is not signed in sees nothing | `false` |
-| `SOTABENCH_SIGNUP` | `true`: anybody may make an account; `oidc`: whom the OpenID Connect provider knows, nobody else | `true`, `false` with members only |
+| `SOTABENCH_MEMBERS_ONLY` | `true`: who is not signed in sees nothing; no new accounts unless named below | `false` |
+| `SOTABENCH_SIGNUP` | who makes accounts: `true` anybody, `oidc` whom that provider knows, `false` the owner | `true` |
 | `SOTABENCH_NAME` | what the site is called on its pages | `sotabench` |
 | `SOTABENCH_HELP_URL` | where people ask for help (a forum, a discussion page): shown on every page | |
 | `SOTABENCH_DEFAULT_HOST` | git host of a repository that is named without one | `github.com` |
@@ -49,7 +49,7 @@ def _flag(name: str, *, default: bool = False) -> bool:
     return text == "true" if text else default
 
 
-def _signup(members_only: bool) -> tuple[bool, bool]:
+def _signup(*, members_only: bool) -> tuple[bool, bool]:
     """Whether anybody may make an account, and whether whoever the OpenID Connect provider knows may."""
     if os.environ.get("SOTABENCH_SIGNUP", "").lower() == "oidc":
         return False, True
@@ -88,7 +88,7 @@ DATA = Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data").resolve()
 SITE_NAME = os.environ.get("SOTABENCH_NAME") or "sotabench"
 HELP_URL = _url("SOTABENCH_HELP_URL")
 MEMBERS_ONLY = _flag("SOTABENCH_MEMBERS_ONLY")
-SIGNUP_OPEN, SIGNUP_BY_OIDC = _signup(MEMBERS_ONLY)
+SIGNUP_OPEN, SIGNUP_BY_OIDC = _signup(members_only=MEMBERS_ONLY)
 DEFAULT_GIT_HOST = os.environ.get("SOTABENCH_DEFAULT_HOST") or "github.com"
 BUILD_APPROVAL = _flag("SOTABENCH_BUILD_APPROVAL", default=True)
 BUILD_HOURS = _number("SOTABENCH_BUILD_HOURS", 100)
