@@ -97,7 +97,7 @@ def test_chosen_columns_are_shown_and_others_are_not(page, resnext):
 
 
 def test_rank_is_the_same_whatever_is_filtered(page, board):
-    row = page(f"{BOARD}?q=Small").split("<tbody>")[1]
+    row = page(f"{BOARD}?q=Small").split("<tbody")[1]
     assert '<td class="number">3</td>' in row
 
 
@@ -172,7 +172,7 @@ def test_every_metric_stands_beside_its_own_published_figure(page, submit, recor
     figures = {"Top 1 Accuracy": 0.809, "Top 5 Accuracy": 0.9}
     result = submit(record(model="ResNeXt-101 64x4", results=figures))[0]
     for address in (BOARD, f"/results/{result.pk}", "/"):
-        html = page(address).split("<tbody>")[1]
+        html = page(address).split("<tbody")[1]
         assert "reproduces" in html
         assert "falls short" in html
 

@@ -6,6 +6,7 @@ from sotabench.server.web.views import benchmarks, builds, front, papers, reposi
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front.front, name="front"),
+    path("favicon.ico", front.favicon, name="favicon"),
     path("robots.txt", front.robots, name="robots"),
     path("benchmarks", front.benchmarks, name="benchmarks"),
     path("benchmarks/<slug:slug>", benchmarks.benchmark, name="benchmark"),

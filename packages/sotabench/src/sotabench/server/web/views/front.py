@@ -1,9 +1,10 @@
-"""The front page, the list of benchmarks, robots.txt."""
+"""The front page, the list of benchmarks, what browsers and robots ask for."""
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
 
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.benchmarks.queries import CURRENT, listed_benchmarks, results_for
@@ -37,6 +38,12 @@ def benchmarks(request: HttpRequest) -> HttpResponse:
     if text:
         found = found.filter(Q(task__icontains=text) | Q(dataset__icontains=text))
     return render(request, "web/benchmarks.html", {"text": text, "list": page_of(found, chosen)})
+
+
+@page
+def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view
+    """Where the picture is that browsers ask for by this name, on pages that do not say it."""
+    return redirect(static("web/favicon.svg"))
 
 
 @page

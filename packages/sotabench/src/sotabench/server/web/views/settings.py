@@ -45,10 +45,10 @@ class RepositoryForm(forms.Form):
 def tokens(request: HttpRequest) -> HttpResponse:
     """The user's tokens; after a POST also the new one, which is shown this once."""
     user, text = signed_in(request), ""
-    form = TokenForm(request.POST if request.method == "POST" else None)
+    form = TokenForm(request.POST if request.method == "POST" else None, label_suffix="")
     if form.is_valid():
         _, text = create_token(user, name=plain(form.cleaned_data["name"], 90), scopes=form.cleaned_data["scopes"])
-        form = TokenForm()
+        form = TokenForm(label_suffix="")
     facts = {"form": form, "new_token": text, "list": page_of(tokens_of(user), Chosen(request.GET))}
     return render(request, "web/tokens.html", facts)
 
@@ -67,7 +67,7 @@ def revoke(request: HttpRequest, key: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest) -> HttpResponse:
     """The form that connects a repository; afterwards, its page."""
-    form = RepositoryForm(request.POST if request.method == "POST" else None)
+    form = RepositoryForm(request.POST if request.method == "POST" else None, label_suffix="")
     if form.is_valid():
         try:
             identity = identity_of(form.cleaned_data["address"])
