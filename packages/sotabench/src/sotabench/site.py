@@ -71,6 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8000, help="port to listen at (default: %(default)s)")
     serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
     serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
+    serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
+    _trusting(serve)
     backup = _add(commands, "backup", "write database, files and secret key to one archive; the site may run meanwhile")
     backup.add_argument("file", type=Path, help="where to, for example backup.tar.gz")
     restore = _add(commands, "restore", "read an archive of `backup` into an empty site")
@@ -93,6 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
     runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
     runners.add_argument("name", nargs="?", help="the runner's name")
     _add_building(commands)
+    runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
+    runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
+    runner.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    _trusting(runner)
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
@@ -120,6 +126,11 @@ def _add(
     )
     parser.set_defaults(side="server")
     return parser
+
+
+def _trusting(parser: argparse.ArgumentParser) -> None:
+    what = "build without a sandbox: repositories can do what this program can; shown on every result made so"
+    parser.add_argument("--trust-repositories", action="store_true", help=what)
 
 
 def _add_for_runner(

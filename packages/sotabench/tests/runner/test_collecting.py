@@ -149,7 +149,8 @@ def test_predictions_that_are_none_are_refused(collector, write, output, attack,
 @pytest.mark.parametrize("name", ["../records.json", "/etc/passwd", "a/b", "..", "", 7, ["x"]])
 def test_predictions_are_looked_for_beside_the_records_and_nowhere_else(collector, output, name, copy, say):
     record = {
-        "format": 1, "task": "t", "dataset_name": "d", "model": "m", "results": {}, "predictions": {"name": name, "size": 1, "sha256": "0" * 64},
+        "format": 1, "task": "t", "dataset_name": "d", "model": "m", "results": {},
+        "predictions": {"name": name, "size": 1, "sha256": "0" * 64},
     }  # fmt: skip
     (output / "records.json").write_text(json.dumps([record]))
     found = collector.finish()

@@ -42,7 +42,7 @@ def run_attempt(
         with _passed_on(signals.stop, stop), Log(report, stop) as log:
             status, reason = _ended(build, Attempt(job, slot, folder, report, log, stop), signals)
             log.say(f"{status}: {reason}" if reason else status)
-        report.end(status, reason)
+        report.end(status, " ".join(reason.split()))
     except LeaseLost as error:
         _LOG.warning("gave up %s: %s", _name(job), error)
     except BaseException:

@@ -41,10 +41,10 @@ class Log:
         self._thread.join()
 
     def say(self, line: str) -> None:
-        """A line of the platform's own."""
+        """A line of the platform's own, or several."""
         with self._lock:
             self._lines.extend(self._partial.finish())
-            self._lines.append(f"# {line}")
+            self._lines.extend(f"# {part}" for part in line.splitlines())
 
     def output(self, data: bytes) -> None:
         """What a process of the repository printed; past `MOST_OUTPUT` it is dropped, and a line says so."""

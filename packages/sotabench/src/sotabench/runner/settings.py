@@ -19,7 +19,7 @@
 | `SOTABENCH_SETUP_HOSTS` | hosts that a setup script may reach, beside the package index | |
 | `SOTABENCH_WEIGHTS_HOSTS` | hosts that weights are fetched from, instead of the default ones | |
 | `SOTABENCH_INTERNAL_HOSTS` | `host:port` of the operator's own network that builds may reach all the same | |
-| `SOTABENCH_CERTIFICATES` | file of certificate authorities, where they are not the machine's own | |
+| `SOTABENCH_CERTIFICATES` | file of the certificate authorities that builds believe | `SSL_CERT_FILE`, the system's |
 """
 
 import os
@@ -30,21 +30,7 @@ from pathlib import Path
 from sotabench.errors import Misconfigured
 
 GIGABYTE = 10**9
-WEIGHTS_HOSTS = (
-    "download.pytorch.org",
-    "github.com",
-    "raw.githubusercontent.com",
-    "objects.githubusercontent.com",
-    "release-assets.githubusercontent.com",
-    "huggingface.co",
-    "*.hf.co",
-    "dl.fbaipublicfiles.com",
-    "storage.googleapis.com",
-    "drive.google.com",
-    "drive.usercontent.google.com",
-    "zenodo.org",
-)
-"""Hosts that publish weights."""
+_SYSTEMS_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True)
@@ -89,9 +75,9 @@ class RunnerSettings:
             git_hosts=_list(environ, "SOTABENCH_GIT_HOSTS"),
             known_hosts=_path(environ, "SOTABENCH_KNOWN_HOSTS"),
             setup_hosts=_list(environ, "SOTABENCH_SETUP_HOSTS"),
-            weights_hosts=_list(environ, "SOTABENCH_WEIGHTS_HOSTS") or WEIGHTS_HOSTS,
+            weights_hosts=_list(environ, "SOTABENCH_WEIGHTS_HOSTS"),
             internal_hosts=_list(environ, "SOTABENCH_INTERNAL_HOSTS"),
-            certificates=_path(environ, "SOTABENCH_CERTIFICATES"),
+            certificates=_certificates(environ),
         )
 
 
@@ -104,6 +90,12 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]).absolute() if environ.get(name) else None
+
+
+def _certificates(environ: Mapping[str, str]) -> Path | None:
+    """The authorities that this machine believes: programs that bring their own would not believe a laboratory's."""
+    named = _path(environ, "SOTABENCH_CERTIFICATES") or _path(environ, "SSL_CERT_FILE")
+    return named or (_SYSTEMS_CERTIFICATES if _SYSTEMS_CERTIFICATES.is_file() else None)
 
 
 def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:

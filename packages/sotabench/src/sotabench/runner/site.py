@@ -51,6 +51,7 @@ class RunnersSite:
     """The site, in the name of a runner's token."""
 
     def __init__(self, url: str, token: str) -> None:
+        self.url = url
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/runner", headers=headers, timeout=TIMEOUT)
 

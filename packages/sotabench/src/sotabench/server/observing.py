@@ -21,7 +21,8 @@ _REQUESTS = Counter("sotabench_requests", "Requests answered", ["method", "view"
 _SECONDS = Histogram("sotabench_request_seconds", "Time to answer a request", ["view"])
 _KEYS = frozenset({"upload-part", "account_reset_password_from_key", "account_confirm_email"})
 """Views whose address is a key: whoever read it in a log could use it."""
-_QUIET = frozenset({"/healthz", "/metrics"})
+_QUIET = frozenset({"/healthz", "/metrics", "/api/runner/claim", "/api/runner/renew", "/api/runner/log"})
+"""What is asked all the time; logged where it does not go well."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -70,7 +71,7 @@ class ObserveRequests:
         method = request.method if request.method in _METHODS else "other"
         _REQUESTS.labels(method, view, response.status_code).inc()
         _SECONDS.labels(view).observe(seconds)
-        if request.path not in _QUIET:
+        if request.path not in _QUIET or response.status_code >= 400:
             _LOG.info("request", extra={"facts": _facts(request, response, seconds)})
         return response
 

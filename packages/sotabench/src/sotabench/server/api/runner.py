@@ -27,6 +27,7 @@ from sotabench.server.builds.services import Status
 from sotabench.server.datasets.files import kept_file
 from sotabench.server.datasets.queries import datasets_of
 from sotabench.server.errors import Invalid, NotFound
+from sotabench.server.repositories.keys import deploy_key
 
 MOST_BYTES_OF_A_RECORD = 16 << 20
 MOST_BYTES_OF_PREDICTIONS = 256 << 20
@@ -175,7 +176,10 @@ def job_json(claimed: Claim) -> Json:
         "repository": {
             "id": repository.pk,
             "name": f"{repository.host}/{repository}",
-            "url": f"{repository.address}.git",
+            "url": repository.remote_url,
+            "is_local": repository.is_local,
+            "ssh_key": deploy_key(repository),
+            "has_network": repository.has_network,
         },
         "data": [
             {

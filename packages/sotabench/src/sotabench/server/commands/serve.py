@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from sotabench.errors import Misconfigured
 from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.keeper import RunnerKeeper
 from sotabench.server.papers.importing import import_files, shipped_files
 from sotabench.server.sweeping import Sweeper
 
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Serving {settings.SITE_NAME} at http://{arguments.host}:{arguments.port}/ (Ctrl-C stops)")
     sys.stdout.flush()
     connections.close_all()  # a connection must not be shared with the worker process
-    Server(arguments.host, arguments.port, arguments.threads).run()
+    Server(arguments).run()
     return 0
 
 
@@ -53,11 +55,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     because it is kept up, restarts a process that died and lets requests end before it stops.
     """
 
-    def __init__(self, host: str, port: int, threads: int) -> None:
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         self._options: dict[str, Any] = {
-            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "bind": f"{host}:{arguments.port}",
             "workers": 1,
-            "threads": max(1, threads),
+            "threads": max(1, arguments.threads),
             "worker_class": "gthread",
             "timeout": 60,
             "graceful_timeout": 10,
@@ -67,7 +70,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             # What a proxy says is believed by the site's own setting alone, and no header moves a path.
             "forwarded_allow_ips": "",
             "forwarder_headers": "",
-            "post_worker_init": _sweep_beside,
+            "post_worker_init": partial(_begin_beside, arguments),
             "logconfig_dict": _logging(),
         }
         super().__init__()
@@ -84,9 +87,14 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return application
 
 
-def _sweep_beside(worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
-    """The sweeper lives in the worker: whenever gunicorn makes a new one, it has a new one too."""
+def _begin_beside(arguments: argparse.Namespace, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    """What works beside the server lives in the worker: whenever gunicorn makes a new one, it has new ones too."""
     Sweeper().start()
+    if arguments.runner:
+        name = "127.0.0.1" if arguments.host in {"0.0.0.0", "::"} else arguments.host  # noqa: S104 - compared, not bound
+        host = f"[{name}]" if ":" in name else name
+        options = ["--trust-repositories"] if arguments.trust_repositories else []
+        RunnerKeeper(f"http://{host}:{arguments.port}", options).start()
 
 
 def _logging() -> dict[str, Any]:

@@ -48,6 +48,12 @@ def webhook_secret(repository: Repository) -> str:
     return unseal(keys.webhook_secret) if keys else ""
 
 
+def deploy_key(repository: Repository) -> str:
+    """The private half of the key with which the site reads the repository; empty when there is none."""
+    keys = Keys.objects.filter(repository=repository).first()
+    return unseal(keys.deploy_key) if keys else ""
+
+
 def new_deploy_key(user: User, repository: Repository) -> str:
     """The public half of a new key (ed25519) with which the site reads the repository. Raises Forbidden."""
     check_may_change(user, repository)

@@ -1,0 +1,141 @@
+"""One build, top to bottom: from a commit to results that the site has scored."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sotabench.errors import Failed
+from sotabench.runner.attempt import Attempt
+from sotabench.runner.checkout import Tree, check_out
+from sotabench.runner.collecting import Collected, Collector
+from sotabench.runner.environment import Environment, make_environment, run_setup
+from sotabench.runner.evaluation import Data, evaluation_task
+from sotabench.runner.inside.shims import SHIMS
+from sotabench.runner.sandbox import Mount, Outcome, Task
+from sotabench.runner.shop import Shop
+from sotabench.runner.site import Known
+from sotabench.runner.weights import Fetched, fetch_weights
+from sotabench.runner.workplace import Workplace
+
+DONE = "/work/done.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that stands before anything is evaluated."""
+
+    tree: Tree
+    environment: Environment
+    weights: list[Fetched]
+
+
+def run_build(attempt: Attempt, shop: Shop) -> None:
+    """Bring the build to its end. Raises Failed, Broken, and LeaseLost."""
+    workplace = shop.workplace(attempt)
+    prepared = prepare(attempt, workplace, shop)
+    inputs, network = inputs_of(attempt, prepared, shop), shop.has_network(attempt.job)
+    known = attempt.report.inputs(inputs, had_network=network)
+    if known.carried_from is not None:
+        attempt.log.say(f"carried over from build {known.carried_from}: all that its results depend on is the same")
+        return
+    attempt.report.renew("evaluate")
+    collector = Collector(
+        workplace.output_folder,
+        attempt.report,
+        {"weights": [_public(one) for one in prepared.weights], "platform": inputs},
+        say=attempt.log.say,
+        stop=attempt.stop,
+    )
+    with collector:
+        outcome = evaluate(attempt, workplace, prepared, shop, known)
+    attempt.report.renew("collect")
+    judge(outcome, collector.finish())
+
+
+def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:
+    """Check out, make the environment, run the setup, fetch the weights."""
+    report, settings = attempt.report, shop.settings
+    report.renew("checkout")
+    attempt.log.say(f"checking out {attempt.job.build['commit']}")
+    tree = check_out(workplace, shop.source(attempt.job))
+    report.renew("environment")
+    environment = make_environment(workplace, shop.environments)
+    report.renew("setup")
+    environment = run_setup(workplace, environment, shop.setup_hosts)
+    report.renew("weights")
+    weights = fetch_weights(workplace, environment, tree, hosts=shop.weights_hosts, devices=settings.devices)
+    return Prepared(tree, environment, weights)
+
+
+def evaluate(attempt: Attempt, workplace: Workplace, prepared: Prepared, shop: Shop, known: Known) -> Outcome:
+    """Run `sotabench.py` with the data, without the network unless its owner asked for it."""
+    with ExitStack() as stack:
+        network = None
+        if shop.has_network(attempt.job):
+            attempt.log.say("the repository's owner lets it use the network while it is evaluated")
+            network = stack.enter_context(workplace.proxy(shop.weights_hosts))
+        data = Data(
+            imagenet=shop.images(attempt.job, "ImageNet"),
+            prepared=shop.prepared_images(attempt.job, "ImageNet"),
+            uploads=uploads(attempt, workplace.folder / "uploads"),
+        )
+        limits, devices = shop.evaluation_limits, shop.settings.devices
+        task = evaluation_task(workplace, prepared.environment, data, limits, network=network, devices=devices)
+        return workplace.run(with_done(task, workplace.folder / "done.json", known))
+
+
+def with_done(task: Task, file: Path, known: Known) -> Task:
+    """The task, told by a file which calls need not run."""
+    if not known.done:
+        return task
+    file.write_text(json.dumps(known.done))
+    file.chmod(0o644)
+    environment = {**task.environment, "SOTABENCH_DONE": DONE}
+    return replace(task, environment=environment, mounts=[*task.mounts, Mount(file, DONE)])
+
+
+def judge(outcome: Outcome, collected: Collected) -> None:
+    """Raise Failed, which says what went wrong, unless every call was scored and the file came to its end."""
+    scored = f"{len(collected.accepted)} of its calls were scored" if collected.accepted else "no call was scored"
+    if not outcome.well:
+        raise Failed(f"sotabench.py: {outcome.reason}; {scored}; its output above says more")
+    if collected.refused:
+        raise Failed(f"{scored}; refused: {'; '.join(collected.refused)}")
+    if not collected.accepted:
+        raise Failed("sotabench.py ended well and made no record: does it call benchmark()?")
+
+
+def uploads(attempt: Attempt, folder: Path) -> dict[str, Path]:
+    """The data sets that the repository brought along, by the path that it asked for."""
+    folder.mkdir(mode=0o755)
+    found: dict[str, Path] = {}
+    for file in attempt.job.files:
+        path = folder / str(len(found))
+        attempt.report.fetch(str(file["sha256"]), path)
+        path.chmod(0o644)
+        found[str(file["path"])] = path
+    return found
+
+
+def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any]:
+    """All that the results depend on: equal inputs, equal results, whatever else changed."""
+    job = attempt.job
+    return {
+        "tree": prepared.tree.tree,
+        "submodules": dict(prepared.tree.submodules),
+        "lock": list(prepared.environment.lock),
+        "weights": sorted(f"{one.sha256} {one.path}" for one in prepared.weights),
+        "data": {str(data["dataset_name"]): data["fingerprint"] for data in job.data},
+        "files": {str(file["path"]): file["sha256"] for file in job.files},
+        "base": shop.base.described,
+        "hardware": shop.hardware,
+        "sandbox": "none: repositories are trusted" if shop.is_trusting else "bubblewrap",
+        "network": shop.has_network(job),
+        "shims": list(SHIMS),
+    }
+
+
+def _public(one: Fetched) -> dict[str, Any]:
+    return {name: value for name, value in asdict(one).items() if name != "changed"}

@@ -1,0 +1,71 @@
+"""`sotabench runner`: builds what the site gives out, until it is stopped."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from functools import partial
+
+from sotabench.errors import Misconfigured, SiteRefused, SiteUnreachable
+from sotabench.runner.attempt import run_attempt
+from sotabench.runner.build import run_build
+from sotabench.runner.loop import Signals, run_slots
+from sotabench.runner.settings import RunnerSettings
+from sotabench.runner.shop import Shop, open_shop
+from sotabench.runner.site import Job, RunnersSite
+
+_LOG = logging.getLogger("sotabench.runner")
+_PAUSE = 2.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the slots; the first signal drains, the second stops what runs."""
+    logging.basicConfig(level=logging.INFO, format="{asctime} {levelname} {name} {message}", style="{")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = RunnerSettings.from_environment()
+    if not settings.token:
+        raise Misconfigured("expected a token in SOTABENCH_RUNNER_TOKEN; `sotabench runners add NAME` makes one")
+    signals = Signals()
+    signals.listen()
+    if arguments.with_parent:
+        threading.Thread(target=_stop_with_parent, args=(signals,), daemon=True).start()
+    shop = open_shop(settings, is_trusting=arguments.trust_repositories)
+    site = RunnersSite(arguments.url or settings.url, settings.token)
+    try:
+        if introduce(site, shop, signals):
+            run_slots(site, list(shop.slots), partial(run_one, site, shop, signals), signals)
+    finally:
+        site.close()
+    return 0
+
+
+def run_one(site: RunnersSite, shop: Shop, signals: Signals, job: Job, slot: int) -> None:
+    """One job in one slot."""
+    folder = shop.attempt_folder(slot)
+    run_attempt(site, job, slot, folder, lambda attempt: run_build(attempt, shop), signals)
+
+
+def introduce(site: RunnersSite, shop: Shop, signals: Signals) -> bool:
+    """Tell the site what this runner is, however long it takes to answer; False when told to stop meanwhile."""
+    facts = {"hardware": dict(shop.hardware), "packages": dict(shop.base.held), "slots": len(shop.slots)}
+    while not signals.drain.is_set():
+        try:
+            found = site.hello(facts, is_trusting=shop.is_trusting, trouble="")
+        except SiteUnreachable as error:
+            _LOG.warning("the site does not answer yet: %s", error)
+            signals.drain.wait(_PAUSE)
+        except SiteRefused as error:
+            raise Misconfigured(f"expected the site to know this runner's token, found: {error}") from error
+        else:
+            _LOG.info("serves %s as %r, %d slots", site.url, found["name"], len(shop.slots))
+            return True
+    return False
+
+
+def _stop_with_parent(signals: Signals) -> None:
+    """Stop what runs when standard input ends, which it does when the parent is gone, however it ended."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    signals.told()
+    signals.told()
