@@ -1,7 +1,9 @@
 """Runners hold builds by leases; whoever lost one can say nothing more."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -197,3 +199,34 @@ def test_database_itself_refuses_a_second_open_attempt(claimed, runner):
             leased_until=timezone.now(),
             deadline=timezone.now(),
         )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one transaction in at a time")
+def test_end_that_waited_while_the_build_was_given_to_another_runner_is_refused(claimed):
+    build, taken = claimed.attempt.build, Event()
+
+    def give_away():
+        with transaction.atomic():
+            leases._give_back(claimed.attempt, "silent")
+            leases._begin(Build.objects.get(pk=build.pk), create_runner("there")[0], 0)
+            taken.set()
+            for _ in range(500):
+                if waits_for_a_lock():
+                    break
+                time.sleep(0.01)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        given = pool.submit(give_away)
+        assert taken.wait(20)
+        with pytest.raises(LeaseLost):
+            end_attempt(claimed.token, Status.FINISHED)
+        given.result(timeout=20)
+    assert status_of(build) == Status.RUNNING
+
+
+def waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return cursor.fetchone()[0]

@@ -139,3 +139,23 @@ def test_every_page_costs_a_fixed_number_of_queries(client, some, addresses, dja
     address = addresses(some)[name]
     with django_assert_num_queries(QUERIES[name]):
         assert client.get(address).status_code == 200
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_part_of_a_set_that_only_a_private_repository_has_used_is_nobody_elses_to_see(
+    client, submit, record, vision, ada, owner_of_site
+):
+    vision.is_public = False
+    vision.save()
+    facts = {"version": "ILSVRC2012 validation", "samples": 20, "size": 50_000, "fingerprint": "b" * 64}
+    (result,) = submit(record(samples=20, dataset=facts))
+    slug = result.benchmark.slug
+    addresses = (f"/benchmarks/{slug}", f"/api/v1/benchmarks/{slug}", f"/api/v0/benchmarks/{slug}/")
+    assert [client.get(address).status_code for address in addresses] == [404, 404, 404]
+    for user in (ada, owner_of_site):
+        client.force_login(user)
+        assert client.get(addresses[0]).status_code == 200
+    vision.is_public = True
+    vision.save()
+    client.logout()
+    assert [client.get(address).status_code for address in addresses] == [200, 200, 200]

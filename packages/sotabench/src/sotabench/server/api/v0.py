@@ -19,7 +19,7 @@ from sotabench.server.accounts.services import create_token
 from sotabench.server.api.gate import Key, Text, TokenFor, api_of
 from sotabench.server.api.v0_uploads import router as uploads
 from sotabench.server.benchmarks.models import Benchmark
-from sotabench.server.benchmarks.queries import benchmark_by_slug, current_results, listed_benchmarks
+from sotabench.server.benchmarks.queries import benchmark_for, current_results, listed_benchmarks
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.queries import build_of, builds_of
 from sotabench.server.datasets.models import Dataset
@@ -180,7 +180,7 @@ def benchmarks(request: HttpRequest) -> list[Json]:
 @api.get("benchmarks/{slug}/")
 def benchmark(request: HttpRequest, slug: Text) -> Json:
     """One benchmark."""
-    return benchmark_json(benchmark_by_slug(slug))
+    return benchmark_json(benchmark_for(request.user, slug))
 
 
 @api.get("badge/gh/{owner}/{name}")

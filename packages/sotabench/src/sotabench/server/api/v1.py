@@ -27,7 +27,7 @@ from sotabench.server.api.v1_shapes import (
 )
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.benchmarks.queries import (
-    benchmark_by_slug,
+    benchmark_for,
     current_results,
     leaderboard,
     listed_benchmarks,
@@ -88,14 +88,14 @@ def benchmarks(request: HttpRequest, search: Text = "") -> QuerySet[Benchmark]:
 @router.get("benchmarks/{slug}", response=BenchmarkOut)
 def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
     """One benchmark."""
-    return benchmark_by_slug(slug)
+    return benchmark_for(request.user, slug)
 
 
 @router.get("benchmarks/{slug}/results", response=list[ResultOut])
 @paginate(Pages)
 def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
     """The leaderboard: current results, best first."""
-    found = leaderboard(benchmark_by_slug(slug), request.user)
+    found = leaderboard(benchmark_for(request.user, slug), request.user)
     found = found.filter(search_name__contains=folded(search)) if search else found
     return found.select_related("benchmark", "repository", "build")
 
@@ -104,7 +104,7 @@ def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> Qu
 @paginate(Pages)
 def benchmark_reported(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[ReportedResult]:
     """What papers and catalogues report, best first."""
-    return reported_on(benchmark_by_slug(slug).slug).filter(model_name__icontains=search)
+    return reported_on(benchmark_for(request.user, slug).slug).filter(model_name__icontains=search)
 
 
 @router.get("papers", response=list[PaperOut])

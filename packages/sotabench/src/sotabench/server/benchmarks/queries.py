@@ -26,6 +26,17 @@ def benchmark_by_slug(slug: str) -> Benchmark:
     return found
 
 
+def benchmark_for(viewer: Viewer, slug: str) -> Benchmark:
+    """The benchmark at an address; an unlisted one, which a result made, when the viewer may see such a result.
+
+    Raises NotFound.
+    """
+    found = benchmark_by_slug(slug)
+    if found.is_listed or results_for(viewer).filter(benchmark=found).exists():
+        return found
+    raise NotFound(f"expected a benchmark, found none at {slug[:200]!r}")
+
+
 def results_for(viewer: Viewer) -> QuerySet[Result]:
     """All results that the viewer may see, superseded ones too."""
     return Result.objects.filter(visible_to(viewer)).select_related(

@@ -132,7 +132,8 @@ def end_attempt(token: str, status: Status, *, reason: str = "") -> Build:
     """
     attempt = attempt_of(token)
     words = printable(reason, _MOST_REASON)
-    _close(attempt, words or status.label)
+    if not _close(attempt, words or status.label):  # taken back since it was read; the build may be another's by now
+        raise LeaseLost(_why_lost(token))
     if status is Status.BROKEN and attempt.number < MOST_ATTEMPTS:
         status, words = Status.QUEUED, f"tried again after: {words}"
     move(attempt.build, status, reason=words)

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sotabench.server.benchmarks.models import Benchmark
-from sotabench.server.benchmarks.queries import benchmark_by_slug, leaderboard
+from sotabench.server.benchmarks.queries import benchmark_for, leaderboard
 from sotabench.server.benchmarks.ties import tied_letters
 from sotabench.server.papers.queries import reported_on
 from sotabench.server.repositories.queries import Viewer
@@ -23,7 +23,7 @@ _TABS = {"results": "Results", "papers": "Published figures", "plot": "Plot"}
 @page
 def benchmark(request: HttpRequest, slug: str) -> HttpResponse:
     """The tab that the address asks for; everything else it asks for is in that tab."""
-    found, chosen = benchmark_by_slug(slug), Chosen(request.GET)
+    found, chosen = benchmark_for(request.user, slug), Chosen(request.GET)
     tab = chosen.one_of("tab", list(_TABS))
     facts = {"results": _results, "papers": _papers, "plot": _plot}[tab](found, request.user, chosen)
     return render(
