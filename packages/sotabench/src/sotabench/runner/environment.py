@@ -26,6 +26,7 @@ from sotabench.runner.installing import (
     LIMITS,
     Filling,
     check_outcome,
+    clear,
     fill,
     make_scratch,
     read_frozen,
@@ -141,6 +142,7 @@ def _held_sentence(line: str, base: Base) -> str:
 def _private(workplace: Workplace) -> Environment:
     """Filled with the repository's own code running: by uv from its file as it is, into folders of its own."""
     folder = workplace.folder / "environment"
+    clear(folder)
     workplace.give(folder, workplace.home)
     install = ("--requirements", "requirements.txt", "--compile-bytecode")
     with _own_cache(workplace) as scratch:
@@ -157,6 +159,7 @@ def _own_cache(workplace: Workplace) -> Iterator[Mount]:
 
 
 def _copy(source: Path, target: Path, workplace: Workplace) -> None:
+    clear(target)
     shutil.copytree(source, target, symlinks=True)
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():

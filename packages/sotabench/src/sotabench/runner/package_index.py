@@ -25,10 +25,12 @@ _OF_PIP = {
     "find-links": "UV_FIND_LINKS",
     "constraint": "UV_CONSTRAINT",
     "trusted-host": "UV_INSECURE_HOST",
-    "no-index": "UV_NO_INDEX",
 }
 _OF_UV = (*_OF_PIP.values(), "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX_STRATEGY", "UV_EXCLUDE_NEWER")
-_FOLDERS_IN = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONSTRAINT")
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+_FOLDERS_IN = (*_INDEXES, "UV_FIND_LINKS", "UV_CONSTRAINT")
+_NO_INDEX = "no-index"  # an option that uv has no variable for
+NOWHERE = "file:///no/index"
 _RANK = {"global": 0, "install": 1, ":env:": 2}
 
 
@@ -59,6 +61,10 @@ def find_package_index(python: Path, environment: Mapping[str, str], home: Path)
     for path in _uv_files(environment, home):
         variables |= _from_uv(path)
     variables |= {name: environment[name] for name in _OF_UV if environment.get(name)}
+    if variables.pop(_NO_INDEX, "").lower() in {"1", "true", "yes", "on"}:
+        for name in _INDEXES:
+            variables.pop(name, None)
+        variables["UV_DEFAULT_INDEX"] = NOWHERE
     return PackageIndex(variables, tuple(_mounts(variables)), rules)
 
 
@@ -71,7 +77,7 @@ def _from_pip(python: Path, environment: Mapping[str, str]) -> dict[str, str]:
     for line in done.stdout.splitlines() if done.returncode == 0 else []:
         key, _, value = line.partition("=")
         section, _, option = key.rpartition(".")
-        name = _OF_PIP.get(option)
+        name = _NO_INDEX if option == "no-index" else _OF_PIP.get(option)
         rank = _RANK.get(section, -1)
         if name and rank >= found.get(name, (0, ""))[0]:
             found[name] = rank, _SEPARATORS.get(name, " ").join(str(ast.literal_eval(value)).split())

@@ -20,7 +20,7 @@ import pytest
 
 from sotabench.runner.base import find_base
 from sotabench.runner.egress import Egress, Rules
-from sotabench.runner.package_index import PackageIndex
+from sotabench.runner.package_index import NOWHERE, PackageIndex
 from sotabench.runner.sandbox import Bubblewrap, Slot
 from sotabench.runner.workplace import Workplace
 
@@ -83,7 +83,7 @@ def new_workplace(works, base, log, tmp_path, wheels):
         ) as egress:
             yield egress.socket
 
-    def make(name="a", slot=SLOT, **changes):
+    def make(name="first", slot=SLOT, **changes):
         folder = tmp_path / "attempts" / name
         folder.mkdir(parents=True)
         workplace = Workplace(
@@ -92,7 +92,7 @@ def new_workplace(works, base, log, tmp_path, wheels):
             folder=folder,
             kept=tmp_path / "kept" / name,
             base=base,
-            index=PackageIndex({"UV_FIND_LINKS": str(wheels), "UV_NO_INDEX": "1"}, (_mount(wheels),), Rules()),
+            index=PackageIndex({"UV_FIND_LINKS": str(wheels), "UV_DEFAULT_INDEX": NOWHERE}, (_mount(wheels),), Rules()),
             say=log.lines.append,
             output=log.printed.extend,
             stop=threading.Event(),

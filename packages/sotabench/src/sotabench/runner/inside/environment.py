@@ -34,7 +34,9 @@ def main() -> None:
             write(os.path.join(folder, "bin", name), PIP.format(uv=uv), 0o755)
     if WANTED["install"]:
         run(uv, "pip", "install", "--python", python, *WANTED["install"])
-    frozen = subprocess.run([uv, "pip", "freeze", "--python", python], stdout=subprocess.PIPE, check=True, text=True)
+    frozen = subprocess.run([uv, "pip", "freeze", "--python", python], capture_output=True, check=False, text=True)
+    if frozen.returncode:
+        sys.exit(frozen.stderr)
     write(WANTED["frozen"], frozen.stdout, 0o644)
 
 

@@ -1,0 +1,132 @@
+"""Weights come over the network once, before there are data, and are measured from outside."""
+
+import hashlib
+import os
+
+import pytest
+
+from sotabench.errors import Failed
+from sotabench.runner.checkout import Tree
+from sotabench.runner.egress import Rules
+from sotabench.runner.environment import make_environment
+from sotabench.runner.weights import HOSTS, LIMITS, cache_folder, fetch_weights
+
+WEIGHTS = os.urandom(200_000)
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+TREE = Tree(commit="c" * 40, tree="t" * 40, submodules=(), size=1)
+FETCH = """
+import os, shutil, sys, urllib.request
+url = {url!r}
+os.makedirs(os.environ["TORCH_HOME"], exist_ok=True)
+target = os.path.join(os.environ["TORCH_HOME"], "net.pth")
+if not os.path.exists(target):
+    with urllib.request.urlopen(url) as answer, open(target + ".partial", "wb") as file:
+        shutil.copyfileobj(answer, file)
+    shutil.move(target + ".partial", target)
+print("check:", os.environ.get("SOTABENCH_CHECK"), "server:", os.environ.get("SOTABENCH_SERVER"))
+print("data:", os.path.exists("/work/data"), os.environ.get("SOTABENCH_DATA_ROOT"))
+"""
+
+
+@pytest.fixture
+def published(host, certificate, new_workplace, checked_out, store):
+    """Fetches, by a file with this text, from a host that publishes WEIGHTS as /net.pth."""
+    host.files["/net.pth"] = WEIGHTS
+    url = f"https://weights.test:{host.server_port}/net.pth"
+    hosts = Rules.of([f"weights.test:{host.server_port}"])
+    place = new_workplace("weights", certificates=certificate[0])
+
+    def fetch(text=FETCH, *, tree=TREE, hosts=hosts, **more):
+        checked_out({"sotabench.py": text.replace("{url!r}", repr(url)), "requirements.txt": ""}, place)
+        return fetch_weights(place, make_environment(place, store), tree, hosts=hosts, **more)
+
+    fetch.url, fetch.place = url, place
+    return fetch
+
+
+def test_fetched_file_is_measured_and_its_address_is_what_the_process_said(published, host, log):
+    (found,) = published()
+    assert (found.url, found.size, found.sha256, found.path) == (published.url, 200_000, SHA256, "torch/net.pth")
+    assert (cache_folder(published.place) / "torch/net.pth").read_bytes() == WEIGHTS
+    assert "check: params server: true" in log.text
+    assert "data: False None" in log.text
+
+
+def test_same_files_in_the_same_environment_fetch_nothing_and_run_nothing(published, host, log):
+    first = published()
+    log.printed.clear()
+    assert published() == first
+    assert log.printed == b""
+    assert host.asked.count("/net.pth") == 1
+
+
+def test_other_files_run_again_and_keep_the_address(published, host):
+    first = published()
+    assert published(tree=Tree("d" * 40, "u" * 40, (), 1)) == first
+    assert host.asked.count("/net.pth") == 1
+
+
+def test_changed_cache_is_noticed(published):
+    published()
+    place = cache_folder(published.place) / "torch/net.pth"
+    place.write_bytes(b"\0" * 200_000)
+    (found,) = published()
+    assert found.sha256 == hashlib.sha256(b"\0" * 200_000).hexdigest()
+    assert found.url == ""
+
+
+def test_file_with_its_own_loop_keeps_what_it_fetched(published, log):
+    (found,) = published(FETCH + "\nraise FileNotFoundError('.data/vision/imagenet')\n")
+    assert found.sha256 == SHA256
+    assert "normal for a file with its own loop" in log.text
+
+
+def test_file_fetched_into_the_checkout_is_measured_too_and_fetched_anew(published, host):
+    text = "import urllib.request\nurllib.request.urlretrieve({url!r}, 'own.pth')\n"
+    for _ in range(2):
+        (found,) = published(text)
+        assert (found.path, found.sha256, found.url) == ("repository/own.pth", SHA256, published.url)
+    assert host.asked.count("/net.pth") == 2
+
+
+def test_host_that_is_not_listed_is_refused(published, host, log, say):
+    assert published(hosts=Rules.of(["elsewhere.test"])) == []
+    assert host.asked == []
+    say("weights from a host that is not listed: stopped by the proxy")
+
+
+def test_links_and_lies_about_addresses_gain_nothing(published, say):
+    text = (
+        FETCH
+        + """
+os.symlink("/etc/passwd", os.environ["TORCH_HOME"] + "/linked.pth")
+os.mkfifo(os.environ["TORCH_HOME"] + "/pipe.pth")
+os.symlink("/", "outside")
+with open(os.environ["SOTABENCH_FETCHES"], "a") as file:
+    file.write('{"path": "/work/cache/torch/net.pth", "urls": ["javascript:alert(1)", "https://a:b@evil.test/?s=1"]}\\n')
+    file.write('{"path": "/work/repository/outside/etc/passwd", "urls": ["https://evil.test/"]}\\n')
+    file.write('{"path": "/work/repository/../../../etc/passwd", "urls": ["https://evil.test/"]}\\n')
+    file.write("[" * 100000 + "\\n{}\\nnull\\n")
+"""
+    )
+    (found,) = published(text)
+    assert (found.path, found.sha256, found.url) == ("torch/net.pth", SHA256, "https://evil.test/")
+    say("links out of the cache: stopped, regular files only; addresses: shown as the process's own word")
+
+
+def test_too_many_bytes_fail(published):
+    small = LIMITS.__class__(**{**vars(LIMITS), "disk": 50_000})
+    with pytest.raises(Failed, match="fetching weights"):
+        published(FETCH + "\nimport time; time.sleep(30)\n", limits=small)
+
+
+def test_usual_hosts_of_weights_are_listed():
+    for name in (
+        "download.pytorch.org",
+        "github.com",
+        "huggingface.co",
+        "cdn-lfs.huggingface.co",
+        "cas-bridge.xethub.hf.co",
+    ):
+        assert HOSTS.allows(name, 443)
+    assert not HOSTS.allows("example.org", 443)
