@@ -18,6 +18,7 @@ examples:
   sotabench backup /backups/today.tar.gz   while the site runs; `sotabench restore` reads it into an empty folder
   sotabench papers import evaluation-tables.json.gz README.md
   sotabench repositories add file:///srv/git/net.git
+  sotabench datasets add imagenet --path /data/imagenet
   sotabench manage changepassword owner    any of Django's own commands
 
 Settings are environment variables (DATABASE_URL, SOTABENCH_HOSTS, SOTABENCH_HTTPS, SOTABENCH_MEMBERS_ONLY, ...): the
@@ -86,10 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="our CSV tables, evaluation-tables.json[.gz], model cards, YAML with model-index; none: the shipped ones",
     )
-    benchmarks = _add(commands, "benchmarks", "list the benchmarks, or give one the right class of every image")
-    benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
-    benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
-    benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
+    _add_data_commands(commands)
     _add(commands, "sweep", "remove what nobody came back for, such as abandoned uploads; `serve` does so every hour")
     runners = _add(commands, "runners", "the machines that build: give one a token, list, drain, resume or revoke them")
     runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
@@ -115,6 +113,24 @@ def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     drain = _add(commands, "drain", "build nothing new, from now on or no longer; it outlives a restart")
     drain.add_argument("state", choices=["on", "off", "show"], help="what to do")
     drain.add_argument("--reason", default="", help="why, for whoever looks")
+
+
+def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What is compared on, and the images for it."""
+    benchmarks = _add(commands, "benchmarks", "list the benchmarks, or give one the right class of every image")
+    benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
+    benchmarks.add_argument("slug", nargs="?", help="the benchmark, as its address ends")
+    benchmarks.add_argument("file", nargs="?", type=Path, help="CSV with the columns id,class_index, a row an image")
+    datasets = _add(commands, "datasets", "give builds the images to be evaluated on: a copy whose folders are decoys")
+    datasets.add_argument("action", choices=["add", "list", "remove"], help="what to do")
+    datasets.add_argument("name", nargs="?", help="imagenet")
+    datasets.add_argument("--path", type=Path, help="folder of the validation images, in any usual layout")
+    datasets.add_argument(
+        "--geometry",
+        action="append",
+        default=[],
+        help="prepare images also so: RESIZE/CROP/FILTER, such as 342/299/bicubic (256/224 by both filters always are)",
+    )
 
 
 def _add(

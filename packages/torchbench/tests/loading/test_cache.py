@@ -323,6 +323,18 @@ def test_command_line_prepares_lists_and_clears(few_images, environment, folder,
     assert files(folder) == []
 
 
+def test_command_line_prepares_several_geometries_at_once(few_images, environment, folder, capsys):
+    environment(SOTABENCH_CACHE_DIR=folder)
+    asked = ["--geometry", "40/32/bilinear", "--geometry", "36/32/bicubic"]
+    assert main(["cache", "prepare", "--data-root", str(few_images), *asked]) == 0
+    main(["cache", "list"])
+    listed = capsys.readouterr().out
+    assert "bilinear  resize 40" in listed
+    assert "bicubic  resize 36" in listed
+    with pytest.raises(SystemExit):
+        main(["cache", "prepare", "--data-root", str(few_images), "--geometry", "256/224/nearest"])
+
+
 def test_command_line_without_a_folder_asks_for_one(environment, capsys):
     environment()
     assert main(["cache", "list"]) == 1

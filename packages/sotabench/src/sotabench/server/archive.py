@@ -2,8 +2,9 @@
 
 The database is read in one snapshot, so what is written meanwhile is in the archive whole or not at all; writers do not
 wait. Files are named by their digest and stored before the row that names them, so taking them after the snapshot
-misses none; what is deleted while they are taken is missing. Not in it: sessions (everybody signs in anew) and what
-`sotabench serve` makes itself.
+misses none; what is deleted while they are taken is missing. Not in it: sessions (everybody signs in anew), what
+`sotabench serve` makes itself, and builds' copies of data sets, which `sotabench datasets add` makes again as they
+were.
 """
 
 import gzip
@@ -32,7 +33,7 @@ from django.db.models import Model
 
 from sotabench.errors import SotabenchError
 from sotabench.server.accounts.models import User
-from sotabench.server.folder import SECRET_KEY
+from sotabench.server.folder import NUMBERS_SECRET, SECRET_KEY
 from sotabench.server.repositories.models import Repository
 
 FORMAT = 1
@@ -40,6 +41,7 @@ WORKING = "working-"
 """How the folders begin in which an archive is made or read; a killed process leaves one."""
 
 _MANIFEST, _DATABASE, _FILES = "manifest.json", "database.jsonl", "files"
+_SECRETS = (SECRET_KEY, NUMBERS_SECRET)
 _LEFT_OUT = frozenset({"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"})
 
 
@@ -60,9 +62,9 @@ def write_archive(path: Path) -> None:
         with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             _add_text(archive, _MANIFEST, json.dumps({"format": FORMAT, "migrations": _migrations()}))
             _add_database(archive)
-            key = settings.DATA / SECRET_KEY
-            if key.exists():
-                archive.add(key, arcname=SECRET_KEY, recursive=False)
+            for name in _SECRETS:
+                if (settings.DATA / name).exists():
+                    archive.add(settings.DATA / name, arcname=name, recursive=False)
             for stored in sorted(settings.MEDIA_ROOT.rglob("*")):
                 add_file(archive, stored, f"{_FILES}/{stored.relative_to(settings.MEDIA_ROOT)}")
         temporary.replace(path)
@@ -105,9 +107,10 @@ def _load(folder: Path) -> None:
         if stored.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             stored.replace(target)
-    if (folder / SECRET_KEY).exists():
-        (folder / SECRET_KEY).chmod(0o600)
-        (folder / SECRET_KEY).replace(settings.DATA / SECRET_KEY)
+    for name in _SECRETS:
+        if (folder / name).exists():
+            (folder / name).chmod(0o600)
+            (folder / name).replace(settings.DATA / name)
 
 
 def add_file(archive: tarfile.TarFile, path: Path, name: str) -> bool:

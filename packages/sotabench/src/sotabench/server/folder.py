@@ -5,25 +5,36 @@ import secrets
 from pathlib import Path
 
 SECRET_KEY = "secret-key"  # noqa: S105 - the file's name
+NUMBERS_SECRET = "numbers-secret"  # noqa: S105 - the same
+"""What the names under which builds see images are drawn from."""
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder (0700) and its secret key (0600) where they are missing.
-
-    The key is written under another name and then given its own, so that two starts at once end with one whole key.
-    Raises OSError.
-    """
+    """Make the folder (0700) and its secret key (0600) where they are missing. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "files").mkdir(mode=0o700, exist_ok=True)
-    key = folder / SECRET_KEY
-    if key.exists():
-        return
-    temporary = folder / f".{SECRET_KEY}.{secrets.token_hex(8)}"
+    secret_of(folder, SECRET_KEY)
+
+
+def secret_of(folder: Path, name: str) -> str:
+    """The secret in the folder's file of this name (0600), which is made where it is missing.
+
+    It is written under another name and then given its own, so that two starts at once end with one whole secret.
+    Raises OSError.
+    """
+    file = folder / name
+    if not file.exists():
+        _make_secret(file)
+    return file.read_text(encoding="ascii").strip()
+
+
+def _make_secret(file: Path) -> None:
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48) + "\n")
+    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+        opened.write(secrets.token_urlsafe(48) + "\n")
     try:
-        os.link(temporary, key)
+        os.link(temporary, file)
     except FileExistsError:
         return  # somebody else was first: theirs counts
     finally:

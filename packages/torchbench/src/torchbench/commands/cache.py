@@ -5,11 +5,12 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from torchbench.dataset import ImageNetReader
+from torchbench.dataset import ImageNetReader, TestSet
 from torchbench.errors import ArgumentError
 from torchbench.loading import LoadingOptions, open_batches
 from torchbench.loading.cache import PreparedCache, Stored, readable_size
@@ -27,20 +28,22 @@ def list_entries(arguments: argparse.Namespace) -> None:
 
 
 def prepare(arguments: argparse.Namespace) -> None:
-    """Write the entry of one geometry, unless it is there.
+    """Write the entry of one geometry, or of each `--geometry`, unless it is there.
 
     Raises ArgumentError when the folder cannot take it.
     """
     found = ImageNetReader().find(arguments.data_root, remember=Settings.from_environment().remember)
-    steps = [
-        transforms.Resize(arguments.resize, FILTERS[arguments.filter]),
-        transforms.CenterCrop(arguments.crop),
-        transforms.PILToTensor(),
-    ]
     cache = _cache(arguments)
+    for resize, crop, name in arguments.geometry or [(arguments.resize, arguments.crop, arguments.filter)]:
+        steps = [transforms.Resize(resize, FILTERS[name]), transforms.CenterCrop(crop), transforms.PILToTensor()]
+        _prepare(found, steps, cache, workers=arguments.workers)
+    sys.stdout.write(f"prepared: {len(found.images):,} images in {cache.folder}\n")
+
+
+def _prepare(found: TestSet, steps: list[Any], cache: PreparedCache, *, workers: int) -> None:
     options = LoadingOptions(
         batch_size=64,
-        num_workers=arguments.workers,
+        num_workers=workers,
         cache=cache.folder,
         fingerprint=found.fingerprint,
         cache_bytes=cache.limit,
@@ -54,7 +57,6 @@ def prepare(arguments: argparse.Namespace) -> None:
             raise ArgumentError(
                 f"{cache.folder} does not hold the prepared images; is it writable, and its limit large enough?"
             )
-    sys.stdout.write(f"prepared: {len(found.images):,} images in {cache.folder}\n")
 
 
 def clear(arguments: argparse.Namespace) -> None:
@@ -78,6 +80,13 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     preparing.add_argument("--resize", type=int, default=256, help="pixels of the shorter side (256)")
     preparing.add_argument("--crop", type=int, default=224, help="pixels of a side of the crop (224)")
     preparing.add_argument("--filter", choices=sorted(FILTERS), default="bilinear", help="of the resize (bilinear)")
+    preparing.add_argument(
+        "--geometry",
+        type=_geometry,
+        action="append",
+        metavar="RESIZE/CROP/FILTER",
+        help="such as 256/224/bilinear, in place of the three options above; may be given several times",
+    )
     preparing.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads (one for each core)")
     preparing.add_argument("--limit", type=float, default=20.0, help="gigabytes that the folder may hold (20)")
     clearing = _command(cache, "clear", clear)
@@ -92,6 +101,13 @@ def _command(
     parser.add_argument("--folder", type=Path, help="the cache; else SOTABENCH_CACHE_DIR")
     parser.set_defaults(command=command)
     return parser
+
+
+def _geometry(text: str) -> tuple[int, int, str]:
+    resize, crop, name = text.split("/")
+    if name not in FILTERS:
+        raise ValueError
+    return int(resize), int(crop), name
 
 
 def _cache(arguments: argparse.Namespace) -> PreparedCache:
