@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from sotabench.server.benchmarks.models import Result
-from sotabench.server.benchmarks.submissions import keep_file
+from sotabench.server.benchmarks.results import keep_file
 from sotabench.server.benchmarks.sweeps import remove_unnamed_predictions
 from sotabench.server.datasets.files import kept_file
 from sotabench.server.datasets.models import Dataset, Part, Upload
@@ -89,7 +89,7 @@ def test_only_bytes_that_no_row_speaks_of_are_removed_and_only_after_a_day(files
 @pytest.mark.usefixtures("benchmarks")
 def test_predictions_that_a_result_names_or_a_submission_just_brought_stay(files, submit, record, tmp_path):
     (result,) = submit(record())
-    named, lost = (keep_file(write(tmp_path / "p.npz"), sha256) for sha256 in (SHA256, "0" * 64))
+    named, lost = (keep_file(write(tmp_path / "p.npz"), sha256).name for sha256 in (SHA256, "0" * 64))
     Result.objects.filter(pk=result.pk).update(predictions=named)
     assert remove_unnamed_predictions(timezone.now()) == 0
     os.utime(files / lost, (0, 0))
