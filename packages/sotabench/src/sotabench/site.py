@@ -67,13 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sotabench {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
-    serve.add_argument("--port", type=int, default=8000, help="port to listen at (default: %(default)s)")
-    serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
-    serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
-    serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
-    _trusting(serve)
+    _add_serving(commands)
     backup = _add(commands, "backup", "write database, files and secret key to one archive; the site may run meanwhile")
     backup.add_argument("file", type=Path, help="where to, for example backup.tar.gz")
     restore = _add(commands, "restore", "read an archive of `backup` into an empty site")
@@ -101,6 +95,16 @@ def build_parser() -> argparse.ArgumentParser:
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
     return parser
+
+
+def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen at (default: %(default)s)")
+    serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
+    serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
+    serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
+    _trusting(serve)
 
 
 def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

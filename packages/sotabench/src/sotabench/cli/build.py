@@ -78,7 +78,7 @@ def build_log(context: Context, site: Site, repository: str, number: int, *, fol
             break
         if not reads_on:
             time.sleep(_LOOK_EVERY)
-    click.echo(f"{part['status']}{': ' + part['stage'] if part['stage'] else ''}", err=True)
+    click.echo(printable(f"{part['status']}{': ' + part['stage'] if part['stage'] else ''}"), err=True)
 
 
 def _builds(site: Site, repository: str) -> str:
