@@ -4,6 +4,7 @@ from sotabench.server.accounts.models import ApiToken
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import create_build
+from sotabench.server.repositories.services import withdraw_approval
 
 VISION = "/api/v0/repositories/pytorch/vision/"
 BUILDS = "/api/v0/builds/pytorch/vision/"
@@ -114,10 +115,11 @@ def test_token_of_the_wrong_scope_writes_nothing(adas_submitting, adas_managing,
         assert [program.ask(*write)[0] for write in writes] == [403, 403]
 
 
-def test_starting_a_build_says_what_this_site_does_instead(adas, vision):
+def test_starting_a_build_says_why_there_is_none(adas, vision):
+    withdraw_approval(vision)
     status, answer = adas.ask("POST", BUILDS)
     assert status == 409
-    assert "sb submit" in answer["message"]
+    assert "not approved" in answer["message"]
     assert not Build.objects.exists()
 
 

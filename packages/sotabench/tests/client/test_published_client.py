@@ -11,6 +11,7 @@ from sotabench.server.accounts.services import create_token
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import create_build
+from sotabench.server.repositories.services import withdraw_approval
 
 WHEELS = (["--no-deps", "sotabenchapi==0.0.16"], ["click", "requests", "tabulate"])
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -170,7 +171,8 @@ def test_builds_are_listed_and_got(command, ada, vision):
 
 
 def test_starting_a_build_prints_what_to_do_instead(command, adas_environment, vision):
-    assert "sb submit" in command("build", "start", "pytorch/vision", env=adas_environment)
+    withdraw_approval(vision)
+    assert "not approved" in command("build", "start", "pytorch/vision", env=adas_environment)
     assert "Unauthorized" in command("build", "start", "pytorch/vision")
 
 

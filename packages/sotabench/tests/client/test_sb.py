@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 
 import numpy as np
@@ -14,6 +15,9 @@ from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.builds import leases
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import Status, build_push, create_build
+from sotabench.server.repositories.identity import identity_of
+from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.services import approve, connect_repository, withdraw_approval
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RECORD = {
@@ -210,9 +214,27 @@ def test_repositories_and_builds_are_shown(adas_sb, sb, ada, vision):
 
 
 def test_starting_a_build_fails_with_the_sites_reason(sb, adas_environment, vision):
-    done = sb("build", "start", "pytorch/vision", env=adas_environment)
+    withdraw_approval(vision)
+    done = sb("build", "start", "pytorch/vision", "--branch", "topic", env=adas_environment)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "sb submit" in done.stderr
+    assert "not approved" in done.stderr
+
+
+def test_repository_is_connected_by_a_line_that_is_printed(sb, adas_sb, adas_environment, git_host, bob):
+    url = f"http://{git_host.name}/ada/net.git"
+    git_host.push("ada/net", {"sotabench.py": "print()"})
+    connect_repository(bob, identity_of(url))
+    done = sb("repo", "connect", url, env=adas_environment)
+    assert done.returncode == 1
+    line = re.search(r"sotabench-owner-[0-9a-f]{40}", done.stderr)[0]
+    git_host.push("ada/net", {".sotabench-owner": line})
+    said = adas_sb("repo", "connect", url)
+    assert (said["proven_by"], said["username"]) == ("file", "ada")
+    name = f"{git_host.name}/ada/net"
+    assert adas_sb("repo", "webhook", name)["address"].endswith(f"/webhooks/{said['id']}")
+    approve(Repository.objects.get())
+    assert adas_sb("build", "start", name)["branch"] == "main"
+    assert "cancel it first" in sb("repo", "disconnect", name, env=adas_environment).stderr
 
 
 def test_benchmarks_are_shown(adas_sb, sb):

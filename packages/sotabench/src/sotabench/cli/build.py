@@ -5,7 +5,7 @@ import time
 import click
 
 from benchrecord import printable
-from sotabench.cli.command import Context, asks_site, owner_and_name
+from sotabench.cli.command import Context, asks_site
 from sotabench.client import Site
 
 COLUMNS = ("number", "status", "commit", "branch", "origin", "created_at")
@@ -19,10 +19,12 @@ def build() -> None:
 
 @build.command("start")
 @click.argument("repository")
+@click.option("-b", "--branch", default="", help="Another branch than the default one: an unlisted preview.")
+@click.option("--full", is_flag=True, help="Run everything; carry nothing over from earlier builds.")
 @asks_site
-def build_start(context: Context, site: Site, repository: str) -> None:
+def build_start(context: Context, site: Site, repository: str, branch: str, *, full: bool) -> None:
     """Ask the site to build the newest commit of REPOSITORY."""
-    context.show(site.post(f"v0/builds/{owner_and_name(repository)}/"))
+    context.show(site.post(_builds(site, repository), {"branch": branch, "full": full}))
 
 
 @build.command("list")

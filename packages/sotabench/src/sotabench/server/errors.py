@@ -5,7 +5,8 @@ SotabenchError
     ├── Invalid      what was sent is wrong (400)
     ├── Forbidden    somebody else may (403)
     ├── NotFound     there is none, or none that the asker may see (404)
-    └── Conflict     not in the state that things are in (409)
+    ├── Conflict     not in the state that things are in (409)
+    └── Unanswered   another host did not answer, or may not be asked (502); it is in `outgoing`
 """
 
 from sotabench.errors import SotabenchError

@@ -21,7 +21,7 @@ import httpcore
 import httpx
 from django.conf import settings
 
-from sotabench.errors import SotabenchError
+from sotabench.server.errors import Refused
 
 MOST_BYTES = 1 << 20
 SECONDS = 15.0
@@ -31,8 +31,10 @@ _PORTS = {"https": 443, "http": 80}
 Resolve = Callable[[str, int], list[str]]
 
 
-class Unanswered(SotabenchError):  # noqa: N818 - reads as what happened
+class Unanswered(Refused):
     """No usable answer came, or none was asked for because the address is not one that this site may ask."""
+
+    status = 502
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from prometheus_client import Counter
 from sotabench.server.archive import WORKING
 from sotabench.server.benchmarks.sweeps import remove_unnamed_predictions
 from sotabench.server.builds.leases import take_back_builds
+from sotabench.server.builds.pushes import forget_deliveries
+from sotabench.server.builds.watching import ask_hosts
 from sotabench.server.datasets.sweeps import forget_abandoned_uploads, remove_leftover_bytes
 
 _LOG = logging.getLogger("sotabench.sweep")
@@ -59,7 +61,11 @@ SWEEPS = (
     Sweep("predictions of no result", remove_unnamed_predictions),
     Sweep("working folders", remove_working_folders),
     Sweep("ended sessions", forget_ended_sessions),
+    Sweep("webhooks' messages", forget_deliveries),
 )
+
+ERRANDS = (Sweep("git hosts asked", ask_hosts, every=timedelta(seconds=10)),)
+"""What a site asks others, beside the sweeps and in a thread of its own: others may be slow."""
 
 
 def sweep(sweeps: Sequence[Sweep] = SWEEPS) -> dict[str, int | None]:

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from sotabench.server import observing
+from sotabench.server.api.webhooks import webhook
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # nobody counts tries there
 
@@ -14,5 +15,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", include("sotabench.server.api.urls")),
+    path("webhooks/<int:key>", webhook, name="webhook"),
     path("", include("sotabench.server.web.urls")),
 ]

@@ -18,7 +18,16 @@ from sotabench.server.accounts.services import note_use
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
-_OPEN_TO_ALL = ("/accounts/", "/healthz", "/metrics", "/static/", "/api/v0/auth/", "/api/v0/part/", "/api/runner/")
+_OPEN_TO_ALL = (
+    "/accounts/",
+    "/healthz",
+    "/metrics",
+    "/static/",
+    "/api/v0/auth/",
+    "/api/v0/part/",
+    "/api/runner/",
+    "/webhooks/",
+)
 
 
 class SiteRequest(HttpRequest):

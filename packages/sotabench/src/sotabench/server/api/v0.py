@@ -21,11 +21,12 @@ from sotabench.server.api.v0_uploads import router as uploads
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import benchmark_for, current_results, listed_benchmarks
 from sotabench.server.builds.models import Build
+from sotabench.server.builds.pushes import build_branch
 from sotabench.server.builds.queries import build_of, builds_of
 from sotabench.server.datasets.models import Dataset
 from sotabench.server.datasets.queries import dataset_of, datasets_of
 from sotabench.server.datasets.services import delete_dataset
-from sotabench.server.errors import Conflict, NotFound
+from sotabench.server.errors import NotFound
 from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for, repository_for
@@ -64,6 +65,12 @@ class RepositoryChange(Schema):
     """What of a repository may be changed here."""
 
     build_enabled: bool
+
+
+class BranchName(Schema):
+    """Which branch is to be built; the default one when empty."""
+
+    branch: Text = ""
 
 
 class DatasetName(Schema):
@@ -151,11 +158,10 @@ def remove_dataset(request: HttpRequest, owner: Text, name: Text, body: Annotate
 
 
 @api.post("builds/{owner}/{name}/", auth=TokenFor(Scope.MANAGE))
-def start_build(request: HttpRequest, owner: Text, name: Text) -> Json:
-    """A refusal that says what to do instead: this site builds nothing itself."""
+def start_build(request: HttpRequest, owner: Text, name: Text, body: BranchName | None = None) -> Json:
+    """A build of the newest commit of the default branch, or of `branch`: an unlisted preview."""
     found = _repository(request, owner, name)
-    check_may_change(cast("User", request.user), found)
-    raise Conflict(f"this site runs no builds: evaluate {found} where you are (`sb run`), then send it (`sb submit`)")
+    return build_json(build_branch(cast("User", request.user), found, branch=body.branch if body else ""))
 
 
 @api.get("builds/{owner}/{name}/")

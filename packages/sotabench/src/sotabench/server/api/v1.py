@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from ninja import File, Form, Router, Schema
+from ninja import File, Form, Schema
 from ninja.files import UploadedFile
 from ninja.pagination import paginate
 from pydantic import Field
@@ -15,6 +15,7 @@ from pydantic import Field
 from sotabench.server.accounts.models import Scope, User
 from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of, kept_upload
 from sotabench.server.api.paging import Pages
+from sotabench.server.api.v1_repositories import router
 from sotabench.server.api.v1_shapes import (
     BenchmarkOut,
     BuildOut,
@@ -57,7 +58,6 @@ api = api_of(
     "Benchmarks, papers, repositories, builds and results. Reading needs no token where things are public; a write "
     "needs one in `Authorization: Bearer`. A refusal is `{errors: [...]}` with status 400, else `{message}`.",
 )
-router = Router()
 
 
 class SubmissionIn(Schema):

@@ -18,7 +18,7 @@ from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.keeper import RunnerKeeper
 from sotabench.server.papers.importing import import_files, shipped_files
-from sotabench.server.sweeping import Sweeper
+from sotabench.server.sweeping import ERRANDS, Sweeper
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,6 +90,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def _begin_beside(arguments: argparse.Namespace, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """What works beside the server lives in the worker: whenever gunicorn makes a new one, it has new ones too."""
     Sweeper().start()
+    Sweeper(ERRANDS).start()
     if arguments.runner:
         name = "127.0.0.1" if arguments.host in {"0.0.0.0", "::"} else arguments.host  # noqa: S104 - compared, not bound
         host = f"[{name}]" if ":" in name else name

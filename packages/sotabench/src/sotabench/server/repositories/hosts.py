@@ -51,7 +51,7 @@ class State:
 
 def kind_of(host: str, said: str = "") -> str:
     """Whose API the host speaks. Raises Invalid where that is neither known nor said."""
-    if kind := _KNOWN.get(host, said):
+    if (kind := _KNOWN.get(host, said)) in Kind.values:
         return str(kind)
     raise Invalid(f"expected to be told whose software {host} runs: {', '.join(Kind.values)}")
 

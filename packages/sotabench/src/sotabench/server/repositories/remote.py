@@ -18,14 +18,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from benchrecord import printable
-from sotabench.errors import Broken
 from sotabench.server.errors import Invalid
 from sotabench.server.outgoing import Question, Unanswered, address_for, ask
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.services import check_branch
 from sotabench.server.sealing import unseal
 
-SECONDS = 60
+SECONDS = 30
 MOST_OF_REFS = 32 << 20
 MOST_OF_FILE = 64 << 10
 _FIRST_GIT = (2, 37)
@@ -203,7 +202,9 @@ def _check_git(environment: Mapping[str, str]) -> None:
     """An older git would look the name up again and could be led elsewhere."""
     found = re.search(r"(\d+)\.(\d+)", _run(["git", "version"], environment))
     if found is None or (int(found[1]), int(found[2])) < _FIRST_GIT:
-        raise Broken("expected git 2.37 or newer on the server; update it, or prove control by the host's API")
+        raise Unanswered(
+            "expected git 2.37 or newer on the server: its owner has to update it; the host's API works too"
+        )
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
