@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f'the {side} is not installed: pip install "sotabench[{side}]" (found no {error.name})')
     except (SotabenchError, OSError) as error:
         return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("stopped")
 
 
 def _run(parsed: argparse.Namespace) -> int:

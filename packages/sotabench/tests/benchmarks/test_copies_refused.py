@@ -58,9 +58,11 @@ def test_interrupted_copy_leaves_nothing_and_the_next_try_is_whole(tmp_path):
     while process.poll() is None and not list((folder / "copies").glob(".coming-*/val/*/*")):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    process.communicate()
+    _, said = process.communicate()
     assert [path.name for path in (folder / "copies").iterdir()] == [".lock"]
-    assert process.returncode != 0
+    assert process.returncode == 1
+    assert said.endswith("sotabench: stopped\n")
+    assert "Traceback" not in said
     done = site(folder, "add", "imagenet", "--path", source)
     assert done.returncode == 0, done.stderr
     (tree,) = (path for path in (folder / "copies").iterdir() if path.is_dir())

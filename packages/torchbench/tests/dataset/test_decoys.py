@@ -1,10 +1,14 @@
 """A platform's copy: class folders that say nothing about what the images show, and that say so."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 import torchvision
 
+from benchrecord import read_predictions, read_records
+from sotabencheval.image_classification import ImageNetEvaluator
 from torchbench.__main__ import main
 from torchbench.dataset import ImageNetReader
 from torchbench.dataset.decoys import DECOYS_FILE
@@ -77,3 +81,23 @@ def test_broken_image_is_named_and_nothing_is_described(tmp_path, put, capsys, e
     out, err = capsys.readouterr()
     assert out == ""
     assert "n01440764/b.JPEG" in err
+
+
+def test_loop_of_ones_own_writes_its_predictions_on_a_sealed_copy(copy, environment, tmp_path, capsys):
+    main(["data", "finish", str(copy)])
+    environment(
+        SOTABENCH_SERVER="true",
+        SOTABENCH_SEALED=1,
+        SOTABENCH_DATA_ROOT=copy,
+        SOTABENCH_STORE_FILENAME=tmp_path / "records.json",
+    )
+    evaluator = ImageNetEvaluator(root="elsewhere", model_name="Net")
+    images = torchvision.datasets.ImageNet(copy, split="val").imgs
+    evaluator.add([path for path, _ in images], np.eye(1000, dtype=np.float32))
+    assert all(math.isnan(value) for value in evaluator.get_results().values())
+    evaluator.save()
+    (record,) = read_records(tmp_path / "records.json")
+    predictions = read_predictions(tmp_path / record["predictions"]["name"], sha256=record["predictions"]["sha256"])
+    assert set(predictions.ids) == {path.stem for path in copy.glob("val/*/*")}
+    assert (record["results"], record["dataset"]["sealed"]) == ({}, True)
+    assert "%" not in capsys.readouterr().out

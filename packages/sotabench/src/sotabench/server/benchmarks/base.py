@@ -31,13 +31,16 @@ def base_python() -> str:
 def torchbench(*words: str | Path) -> bytes:
     """What `torchbench` prints for this command line; what it says of its progress goes to the terminal.
 
-    What it learnt of files is remembered in the site's own folder. Raises Unusable when it fails.
+    What it learnt of files is remembered in the site's own folder. An interrupt is this process's alone, which ends
+    that one. Raises Unusable when it fails.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_ITS_BUSINESS)}
     environment["XDG_CACHE_HOME"] = str(settings.DATA / "cache")
     command = [base_python(), "-m", "torchbench", *map(str, words)]
     try:
-        run = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=False)  # noqa: S603 - our own words
+        run = subprocess.run(  # noqa: S603 - our own words
+            command, stdout=subprocess.PIPE, env=environment, check=False, start_new_session=True
+        )
     except OSError as error:
         raise Unusable(f"expected an interpreter at {command[0]}, found: {error}; see SOTABENCH_BASE_PYTHON") from error
     if run.returncode:
