@@ -116,6 +116,7 @@ def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     repositories.add_argument("--name", help="owner/name of a file address (default: how its path ends)")
     repositories.add_argument("--owner", help="user whom it belongs to (default: the site's owner)")
     repositories.add_argument("--branch", default="main", help="default branch (default: %(default)s)")
+    _add_for_runner(commands, "doctor", "run the sandbox on each slot of this machine, and say what to mend")
     drain = _add(commands, "drain", "build nothing new, from now on or no longer; it outlives a restart")
     drain.add_argument("state", choices=["on", "off", "show"], help="what to do")
     drain.add_argument("--reason", default="", help="why, for whoever looks")

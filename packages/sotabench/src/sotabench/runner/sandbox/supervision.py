@@ -114,6 +114,7 @@ def _launch(start: Start) -> Launched:
     answers, status = os.pipe()
     printed, printing = os.pipe()
     try:
+        line = start.plan(status)
         process = subprocess.Popen(  # noqa: S603 - our own program; the task is what it is told through its input
             [own_interpreter(), "-I", "-S", "-B", str(SUPERVISOR)],
             stdin=subprocess.PIPE,
@@ -125,6 +126,10 @@ def _launch(start: Start) -> Launched:
             start_new_session=True,
             bufsize=0,
         )
+    except BaseException:
+        os.close(answers)
+        os.close(printed)
+        raise
     finally:
         os.close(status)
         os.close(printing)
@@ -132,7 +137,7 @@ def _launch(start: Start) -> Launched:
     if control is None:
         raise ValueError("expected the supervisor to have a standard input")
     with contextlib.suppress(BrokenPipeError):  # it is gone already; that it said nothing tells
-        control.write(start.plan(status))
+        control.write(line)
     return Launched(os.fdopen(answers, "rb", 0), printed, process, control)
 
 
