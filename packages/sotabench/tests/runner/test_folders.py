@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,7 +169,7 @@ def test_folders_are_given_to_a_slot_with_links_themselves_and_not_what_they_lea
 @pytest.mark.skipif(os.getuid() != 0, reason="only root has a uid for each slot")
 def test_slots_do_not_read_each_others_files(inside, checkout):
     inside.run("sh", "-c", "umask 077; echo secret > /build/file")
-    other = type(inside.sandbox)(Slot(1, 64002, 64002))
+    other = type(inside.sandbox)(replace(inside.sandbox.slot, number=1, uid=99_999, gid=99_999))
     printed = bytearray()
     task = inside.task("cat", "/build/file")
     outcome = other.run(task, output=printed.extend, stop=threading.Event())
