@@ -89,10 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
     runners.add_argument("name", nargs="?", help="the runner's name")
     _add_building(commands)
-    runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
-    runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
-    runner.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
-    _trusting(runner)
+    _add_runner(commands)
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
@@ -109,6 +106,15 @@ def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _trusting(serve)
 
 
+def _add_runner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What is typed on a machine that builds."""
+    runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
+    runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
+    runner.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    _trusting(runner)
+    _add_for_runner(commands, "doctor", "run the sandbox on each slot of this machine, and say what to mend")
+
+
 def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     repositories = _add(commands, "repositories", "add one without a proof, list them, or allow that one is built")
     repositories.add_argument("action", choices=["add", "approve", "list"], help="what to do")
@@ -116,7 +122,6 @@ def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     repositories.add_argument("--name", help="owner/name of a file address (default: how its path ends)")
     repositories.add_argument("--owner", help="user whom it belongs to (default: the site's owner)")
     repositories.add_argument("--branch", default="main", help="default branch (default: %(default)s)")
-    _add_for_runner(commands, "doctor", "run the sandbox on each slot of this machine, and say what to mend")
     drain = _add(commands, "drain", "build nothing new, from now on or no longer; it outlives a restart")
     drain.add_argument("state", choices=["on", "off", "show"], help="what to do")
     drain.add_argument("--reason", default="", help="why, for whoever looks")
