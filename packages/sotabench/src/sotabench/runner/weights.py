@@ -242,14 +242,19 @@ def _said(workplace: Workplace) -> dict[str, str]:
                 urls[str(note["to"])] = urls.pop(str(note["from"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    shown = {_shown(path): _best(found, path) for path, found in urls.items()}
+    shown = {_shown(path, workplace): _best(found, path) for path, found in urls.items()}
     return {path: url for path, url in shown.items() if path and url}
 
 
-def _shown(path: str) -> str:
-    if path.startswith(f"{CACHE}/"):
-        return path.removeprefix(f"{CACHE}/")
-    return f"repository/{path.removeprefix(f'{REPOSITORY}/')}" if path.startswith(f"{REPOSITORY}/") else ""
+def _shown(path: str, workplace: Workplace) -> str:
+    """As it is called in the list; a process without isolation sees the paths of the machine."""
+    for place in (CACHE, str(cache_folder(workplace))):
+        if path.startswith(f"{place}/"):
+            return path.removeprefix(f"{place}/")
+    for place in (REPOSITORY, str(workplace.repository)):
+        if path.startswith(f"{place}/"):
+            return f"repository/{path.removeprefix(f'{place}/')}"
+    return ""
 
 
 def _best(urls: Sequence[str], path: str) -> str:
