@@ -16,7 +16,18 @@ from sotabench.errors import Broken, SotabenchError
 from sotabench.runner.doctor import probes
 from sotabench.runner.doctor.remedies import in_container, remedy
 from sotabench.runner.egress import Egress, Rules
-from sotabench.runner.sandbox import Bubblewrap, Ended, Limits, Mount, Outcome, Slot, Task, interpreter_mounts, own
+from sotabench.runner.sandbox import (
+    Bubblewrap,
+    Ended,
+    Limits,
+    Mount,
+    Outcome,
+    Slot,
+    Task,
+    find_groups,
+    interpreter_mounts,
+    own,
+)
 from sotabench.runner.sandbox.interpreter import own_interpreter
 from sotabench.runner.sandbox.watchdog import memory_left
 
@@ -25,6 +36,7 @@ FOLDER = "/probe"
 _SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 30, files=10_000, processes=64, file_size=1 << 26)
 _TENSOR_SECONDS = 300.0
 _MEMORY = 200 << 20
+_WITHOUT_GROUPS = "by a watchdog (by the kernel too, where systemd starts the runner with Delegate=yes)"
 
 
 @dataclass(frozen=True)
@@ -147,7 +159,9 @@ def _memory(patient: _Patient) -> Sequence[Check]:
         replace(_SMALL, memory=_MEMORY, seconds=30),
         mounts=interpreter_mounts(python),
     )
-    return [Check("memory", is_well=outcome.ended is Ended.OUT_OF_MEMORY, found=outcome.reason)]
+    held_by = "by the kernel and a watchdog" if find_groups() else _WITHOUT_GROUPS
+    found = f"{outcome.reason}; held {held_by}"
+    return [Check("memory", is_well=outcome.ended is Ended.OUT_OF_MEMORY, found=found)]
 
 
 def _network(patient: _Patient) -> Sequence[Check]:
