@@ -125,5 +125,5 @@ def test_an_index_gives_the_order_and_answers_every_filter(many, imagenet, sort,
     for chosen in FILTERS:
         wanted = {"sort": sort, "order": order, "condition": "x"} if sort == "speed" else {"sort": sort, "order": order}
         plan = asked(many, imagenet, chosen | wanted)._valued[:50].explain()
-        assert "USING INDEX leaderboard" in plan
+        assert "USING COVERING INDEX" in plan
         assert "USE TEMP B-TREE FOR ORDER BY" not in plan

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,5 +51,5 @@ def _hops(python: Path) -> list[Path]:
     for _ in range(_LINKS):
         if not hops[-1].is_symlink():
             return hops
-        hops.append(Path(os.path.normpath(hops[-1].parent / hops[-1].readlink())))
+        hops.append((hops[-1].parent / hops[-1].readlink()).absolute())
     raise Broken(f"expected {python} to lead to a file, found a circle of links")

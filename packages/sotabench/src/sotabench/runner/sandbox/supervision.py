@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sotabench.runner.sandbox.groups import Group, find_groups
 from sotabench.runner.sandbox.interpreter import own_interpreter
 from sotabench.runner.sandbox.plan import Ended, Slot, Task
 from sotabench.runner.sandbox.processes import Processes
@@ -40,7 +39,7 @@ class Start:
     keep: Sequence[int] = ()  # descriptors that the command inherits
     stage: str = ""  # folder in which the sources of the mounts are bound first, or nothing
 
-    def plan(self, status: int, group: Group | None) -> bytes:
+    def plan(self, status: int) -> bytes:
         """The line of JSON that it reads."""
         sources = [str(mount.source) for mount in self.task.mounts]
         root = os.geteuid() == 0
@@ -49,7 +48,7 @@ class Start:
             "command": list(self.command(status)),
             "environment": dict(self.environment),
             "folder": self.folder,
-            "group": group.entrance if group else "",
+            "group": "",
             "keep": [status, *self.keep],
             "limits": dict(self.limits),
             "reachable": [] if self.stage else sources,
@@ -74,21 +73,8 @@ class Report:
 def supervise(start: Start, *, output: Callable[[bytes], None], stop: threading.Event) -> Report:
     """Run it to its end; an error of `output` stops it, and is passed on."""
     began = time.monotonic()
-    groups = find_groups()
-    with contextlib.ExitStack() as stack:
-        group = None
-        if groups:
-            group = stack.enter_context(groups.group(start.task.limits, processes=start.limits["RLIMIT_NPROC"]))
-        report = _follow(start, group, output=output, stop=stop)
-        if group and report.cause is None and group.ran_out():
-            report.cause = Ended.OUT_OF_MEMORY, f"stopped by the kernel: its limit is {start.task.limits.memory} bytes"
-    report.seconds = time.monotonic() - began
-    return report
-
-
-def _follow(start: Start, group: Group | None, *, output: Callable[[bytes], None], stop: threading.Event) -> Report:
     with ThreadPoolExecutor(1, thread_name_prefix="watchdog") as pool:
-        launched = _launch(start, group)
+        launched = _launch(start)
         watch = _Watch(start, stop, launched)
         try:
             watching = pool.submit(watch.follow)
@@ -101,6 +87,7 @@ def _follow(start: Start, group: Group | None, *, output: Callable[[bytes], None
         finally:
             os.close(launched.printed)
             launched.process.wait()
+    watch.report.seconds = time.monotonic() - began
     return watch.report
 
 
@@ -123,11 +110,10 @@ class Launched:
     control: IO[bytes]  # closing it ends the task
 
 
-def _launch(start: Start, group: Group | None) -> Launched:
+def _launch(start: Start) -> Launched:
     answers, status = os.pipe()
     printed, printing = os.pipe()
     try:
-        line = start.plan(status, group)
         process = subprocess.Popen(  # noqa: S603 - our own program; the task is what it is told through its input
             [own_interpreter(), "-I", "-S", "-B", str(SUPERVISOR)],
             stdin=subprocess.PIPE,
@@ -139,10 +125,6 @@ def _launch(start: Start, group: Group | None) -> Launched:
             start_new_session=True,
             bufsize=0,
         )
-    except BaseException:
-        os.close(answers)
-        os.close(printed)
-        raise
     finally:
         os.close(status)
         os.close(printing)
@@ -150,7 +132,7 @@ def _launch(start: Start, group: Group | None) -> Launched:
     if control is None:
         raise ValueError("expected the supervisor to have a standard input")
     with contextlib.suppress(BrokenPipeError):  # it is gone already; that it said nothing tells
-        control.write(line)
+        control.write(start.plan(status))
     return Launched(os.fdopen(answers, "rb", 0), printed, process, control)
 
 

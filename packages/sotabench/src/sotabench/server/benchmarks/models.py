@@ -89,14 +89,19 @@ class Metric(models.Model):
         return self.name
 
 
+_STANDS = Q(superseded_by=None, rank_value__isnull=False)
+_ASKED_FOR = ("repository", "tier", "extra_training_data", "speed_condition", "search_name")
+
+
 def _in_order_of(*fields: str, name: str) -> models.Index:
-    """An index of every leaderboard in an order. Its last fields let it answer search and filters alone."""
-    asked_for = ["repository", "tier", "extra_training_data", "speed_condition", "search_name"]
-    return models.Index(
-        fields=["benchmark", *fields, "id", *(name for name in asked_for if name not in fields)],
-        name=name,
-        condition=Q(superseded_by=None, rank_value__isnull=False),
-    )
+    """An index of every leaderboard in an order, which answers search and filters alone.
+
+    SQLite knows that only where the fields of the condition are in it as well.
+    """
+    more = (*_ASKED_FOR, "rank_value", "superseded_by")
+    taken = {field.lstrip("-") for field in fields}
+    kept = ["benchmark", *fields, "id", *(field for field in more if field not in taken)]
+    return models.Index(fields=kept, name=name, condition=_STANDS)
 
 
 class Result(models.Model):
@@ -148,6 +153,10 @@ class Result(models.Model):
         ]
         indexes: ClassVar = [
             _in_order_of("-rank_value", name="leaderboard"),
+            # The same without what filters need: for counting, and for places.
+            models.Index(
+                fields=["benchmark", "-rank_value", "repository", "superseded_by"], name="places", condition=_STANDS
+            ),
             _in_order_of("second_value", name="leaderboard_by_second"),
             _in_order_of("parameters", name="leaderboard_by_parameters"),
             _in_order_of("macs", name="leaderboard_by_macs"),
@@ -156,6 +165,7 @@ class Result(models.Model):
             _in_order_of("created_at", name="leaderboard_by_date"),
             models.Index(fields=["repository", "benchmark", "model_name"], name="results_of_a_model"),
             models.Index(fields=["arxiv_id"], name="results_of_a_paper"),
+            models.Index(fields=["pwc_id"], name="results_of_a_paper_by_pwc"),
         ]
 
     def __str__(self) -> str:

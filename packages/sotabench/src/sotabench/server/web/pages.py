@@ -66,6 +66,11 @@ def page_of(rows: Rows, chosen: Chosen, size: int = ROWS) -> PageLinks:
     )
 
 
+def keys_of(rows: QuerySet[_Row]) -> QuerySet[_Row, int]:
+    """The rows' keys alone, in their order: a database sorts and skips these faster than whole rows."""
+    return rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)
+
+
 def in_order(rows: QuerySet[_Row], keys: list[int]) -> list[_Row]:
     """The rows of these keys, in the order of the keys."""
     found = rows.in_bulk(keys)

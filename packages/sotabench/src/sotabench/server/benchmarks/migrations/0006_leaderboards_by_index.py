@@ -4,8 +4,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("benchmarks", "0005_sort_keys"),
-        ("builds", "0001_initial"),
-        ("repositories", "0001_initial"),
+        ("builds", "0002_runners_and_attempts"),
+        ("repositories", "0002_proof_keys_and_watch"),
     ]
 
     operations = [
@@ -26,8 +26,17 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "superseded_by",
                 ],
                 name="leaderboard",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="result",
+            index=models.Index(
+                condition=models.Q(("rank_value__isnull", False), ("superseded_by", None)),
+                fields=["benchmark", "-rank_value", "repository", "superseded_by"],
+                name="places",
             ),
         ),
         migrations.AddIndex(
@@ -43,6 +52,8 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_second",
             ),
@@ -60,6 +71,8 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_parameters",
             ),
@@ -77,6 +90,8 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_macs",
             ),
@@ -94,6 +109,8 @@ class Migration(migrations.Migration):
                     "tier",
                     "extra_training_data",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_speed",
             ),
@@ -111,6 +128,8 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_model",
             ),
@@ -128,8 +147,14 @@ class Migration(migrations.Migration):
                     "extra_training_data",
                     "speed_condition",
                     "search_name",
+                    "rank_value",
+                    "superseded_by",
                 ],
                 name="leaderboard_by_date",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="result",
+            index=models.Index(fields=["pwc_id"], name="results_of_a_paper_by_pwc"),
         ),
     ]

@@ -10,7 +10,7 @@ from sotabench.server.benchmarks.queries import results_of_paper
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by
 from sotabench.server.web.beside import rows_of
-from sotabench.server.web.pages import Chosen, page_of
+from sotabench.server.web.pages import Chosen, in_order, keys_of, page_of
 from sotabench.server.web.published import PublishedRow, published_rows
 from sotabench.server.web.views.answers import page
 
@@ -21,8 +21,9 @@ def paper(request: HttpRequest, slug: str) -> HttpResponse:
     found, chosen = paper_by_slug(slug), Chosen(request.GET)
     results = results_of_paper(found, request.user).select_related("repository__owner")
     results = results.select_related("benchmark__variant_of", "build").prefetch_related("benchmark__metrics")
-    links = page_of(results.order_by("benchmark", "-rank_value", "id"), chosen)
-    facts = {"list": links, "rows": rows_of(list(links.page.object_list)), "tables": _tables(found)}
+    links = page_of(keys_of(results.order_by("benchmark", "-rank_value", "id")), chosen)
+    rows = rows_of(in_order(results, list(links.page.object_list)))
+    facts = {"list": links, "rows": rows, "tables": _tables(found)}
     return render(request, "web/paper.html", {"paper": found, **facts})
 
 
