@@ -72,32 +72,6 @@ def test_nothing_private_is_told(stranger, bobs, adas, ada, vision):
     assert [adas.ask("GET", path)[1]["count"] for path in lists] == [1] * 3
 
 
-@pytest.mark.parametrize(
-    ("path", "queries"),
-    [
-        ("/api/v1/benchmarks", 3),
-        (f"{IMAGENET}/results", 5),
-        ("/api/v1/repositories", 2),
-        ("/api/v1/repositories/{key}/results", 5),
-        ("/api/v1/repositories/{key}/builds", 3),
-        ("/api/v1/papers/residual/results", 4),
-        ("/api/v0/repositories/", 1),
-        ("/api/v0/builds/pytorch/vision/", 2),
-        ("/api/v0/benchmarks/", 2),
-        ("/api/v0/badge/gh/pytorch/vision", 4),
-    ],
-)
-def test_list_costs_as_many_queries_with_ten_items_as_with_one(
-    stranger, ada, vision, django_assert_num_queries, path, queries
-):
-    Paper.objects.create(title="Residual", slug="residual", arxiv_id="1512.03385")
-    for count in (1, 10):
-        submit(ada, vision, *(record(f"model {count} {number}", arxiv_id="1512.03385") for number in range(count)))
-        Repository.objects.create(host="github.com", owner_name="ada", name=f"other-{count}", owner=ada)
-        with django_assert_num_queries(queries):
-            assert stranger.ask("GET", path.format(key=vision.pk))[0] == 200
-
-
 def submission(client, token, content, *, repository="ada/new", files=(), **changes):
     body = {"repository": repository, "commit": COMMIT, "records": SimpleUploadedFile("r.json", content)}
     if files:

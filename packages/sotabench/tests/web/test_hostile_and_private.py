@@ -112,35 +112,6 @@ def test_owner_sees_what_is_private_and_that_it_is(client, hidden, ada, addresse
     assert "private" in client.get(found["leaderboard"]).content.decode()
 
 
-QUERIES = {
-    "front": 10,
-    "benchmarks": 3,
-    "leaderboard": 11,
-    "leaderboard by speed": 11,
-    "published": 5,
-    "plot": 4,
-    "plot by year": 5,
-    "paper": 14,
-    "user": 3,
-    "repository": 11,
-    "build": 14,
-    "result": 12,
-}
-
-
-@pytest.fixture(params=[1, 30])
-def some(request, submit, record, resnexts):
-    """One result of many, or the only one."""
-    return submit(*(record(model=f"ResNeXt-101 64x{number}") for number in range(4, 4 + request.param)))[0]
-
-
-@pytest.mark.parametrize("name", QUERIES)
-def test_every_page_costs_a_fixed_number_of_queries(client, some, addresses, django_assert_num_queries, name):
-    address = addresses(some)[name]
-    with django_assert_num_queries(QUERIES[name]):
-        assert client.get(address).status_code == 200
-
-
 @pytest.mark.usefixtures("benchmarks")
 def test_part_of_a_set_that_only_a_private_repository_has_used_is_nobody_elses_to_see(
     client, submit, record, vision, ada, owner_of_site
