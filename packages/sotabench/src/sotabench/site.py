@@ -89,10 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     runners.add_argument("action", choices=["add", "list", "drain", "resume", "revoke"], help="what to do")
     runners.add_argument("name", nargs="?", help="the runner's name")
     _add_building(commands)
-    runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
-    runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
-    runner.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
-    _trusting(runner)
+    _add_runner(commands)
     _add(commands, "settings", "print the table of settings")
     manage = _add(commands, "manage", "one of Django's own commands, for example `manage changepassword owner`")
     manage.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
@@ -107,6 +104,15 @@ def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
     serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
     _trusting(serve)
+
+
+def _add_runner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """What is typed on a machine that builds."""
+    runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
+    runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
+    runner.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    _trusting(runner)
+    _add_for_runner(commands, "doctor", "run the sandbox on each slot of this machine, and say what to mend")
 
 
 def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

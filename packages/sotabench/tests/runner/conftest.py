@@ -16,7 +16,8 @@ MEGABYTE = 1 << 20
 LIMITS = Limits(
     seconds=60, memory=1024 * MEGABYTE, disk=256 * MEGABYTE, files=2000, processes=64, file_size=64 * MEGABYTE
 )
-SLOT = Slot(number=0, uid=64001, gid=64001)
+UID = 100_000 + os.getpid()  # of no other test that runs at the same time: processes are counted for each
+SLOT = Slot(number=0, uid=UID, gid=UID)
 
 
 @dataclass
@@ -62,6 +63,11 @@ def works(tmp_path_factory):
             pytest.fail(f"no sandbox on this machine: {error}")
         pytest.skip(f"no sandbox on this machine: {error}")
     assert outcome.well
+
+
+@pytest.fixture
+def slot():
+    return SLOT
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ def wait_until(what) -> None:
 
 
 @contextlib.contextmanager
-def runner_at_work(kind: str, checkout: Path):
+def runner_at_work(kind: str, slot: Slot, checkout: Path):
     """A runner in a process of its own, with a task that ignores every signal and has daemons."""
     mark = uuid.uuid4().hex
-    uid = 64001 if kind == "bubblewrap" else os.getuid()
+    uid = slot.uid if kind == "bubblewrap" else os.getuid()
     arguments = [sys.executable, "-c", RUNNER, kind, str(uid), str(checkout), STUBBORN, mark]
     runner = subprocess.Popen(arguments, start_new_session=True)
     wait_until(lambda: len(list(checkout.glob("alive*"))) == 3)
@@ -82,15 +82,15 @@ def runner_at_work(kind: str, checkout: Path):
 
 
 @pytest.fixture(params=["bubblewrap", "trusted"])
-def at_work(request, works, checkout):
-    with runner_at_work(request.param, checkout) as runner_and_mark:
+def at_work(request, works, slot, checkout):
+    with runner_at_work(request.param, slot, checkout) as runner_and_mark:
         yield runner_and_mark
 
 
 @pytest.fixture
-def isolated_at_work(works, checkout):
+def isolated_at_work(works, slot, checkout):
     """Without isolation nothing but the supervisor holds a task's daemons together."""
-    with runner_at_work("bubblewrap", checkout) as runner_and_mark:
+    with runner_at_work("bubblewrap", slot, checkout) as runner_and_mark:
         yield runner_and_mark
 
 
@@ -163,7 +163,8 @@ def test_a_task_of_which_each_process_is_killed_from_outside_is_killed(inside):
     def kill() -> None:
         wait_until(lambda: list(inside.checkout.glob("alive*")))
         for pid in marked(mark):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the first one took it along
+                os.kill(pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()

@@ -23,6 +23,7 @@ def folder(settings, tmp_path):
     settings.MEDIA_ROOT = settings.DATA / "files"
     settings.MEDIA_ROOT.mkdir(parents=True)
     (settings.DATA / "secret-key").write_text("the key\n")
+    (settings.DATA / "numbers-secret").write_text("the other\n")
     return settings.DATA
 
 
@@ -54,6 +55,8 @@ def test_what_was_backed_up_is_restored_row_for_row_and_file_for_file(folder, su
     assert (settings.MEDIA_ROOT / "predictions" / "a.npz").read_bytes() == b"bytes"
     key = settings.DATA / "secret-key"
     assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("the key\n", 0o600)
+    secret = settings.DATA / "numbers-secret"
+    assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode)) == ("the other\n", 0o600)
     assert User.objects.create_user("later", password="correct horse battery").pk != ada.pk
 
 

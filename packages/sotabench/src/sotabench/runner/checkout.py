@@ -22,9 +22,9 @@ from benchrecord.files import read_strangers_file
 from sotabench.errors import Broken, Failed
 from sotabench.runner.egress import Rules
 from sotabench.runner.egress.rules import normal_host
-from sotabench.runner.inside_files import INSIDE_PACKAGE, inside_mount
+from sotabench.runner.inside_files import inside_mount
 from sotabench.runner.sandbox import Limits, Mount, Task
-from sotabench.runner.workplace import FACTS, REPOSITORY, Workplace, check_ended
+from sotabench.runner.workplace import FACTS, INSIDE, REPOSITORY, Workplace, check_ended
 
 REQUIRED = ("sotabench.py", "requirements.txt")
 NO_HOSTS = Rules()
@@ -85,7 +85,7 @@ def check_out(workplace: Workplace, source: Source, limits: Limits = LIMITS) -> 
         trust, trusting = workplace.trusting()
         outcome = workplace.run(
             Task(
-                command=[str(workplace.base.python), "-I", f"{INSIDE_PACKAGE}/checkout.py"],
+                command=[str(workplace.base.python), "-I", f"{INSIDE}/checkout.py"],
                 folder=REPOSITORY,
                 mounts=[
                     *workplace.base.mounts,
@@ -135,14 +135,14 @@ def _means(
     rules = source.hosts | Rules.of(LARGE_FILES.get(address.host, ()))
     if address.scheme == "file":
         mounts.append(Mount(_local(source.url), _SOURCE))
-        url, protocols = f"file://{_SOURCE}", "file:https:ssh"
+        url, protocols = _SOURCE, "file:https:ssh"
     else:
         rules |= Rules.of([f"{address.host}:{address.port}"])
     wanted = {"url": url, "branch": source.branch, "commit": source.commit, "facts": FACTS, "shown": _shown(source.url)}
     variables = {
         "SOTABENCH_CHECKOUT": json.dumps(wanted),
         "GIT_ALLOW_PROTOCOL": protocols,
-        "GIT_CONFIG_GLOBAL": f"{INSIDE_PACKAGE}/gitconfig",
+        "GIT_CONFIG_GLOBAL": f"{INSIDE}/gitconfig",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
@@ -193,7 +193,7 @@ def _ssh(workplace: Workplace, source: Source) -> str:
         "UserKnownHostsFile": f"{_KEY}/known_hosts",
         "GlobalKnownHostsFile": "/dev/null",
         "HashKnownHosts": "no",
-        "ProxyCommand": f"'{workplace.base.python} -I {INSIDE_PACKAGE}/tunnel.py %h %p'",
+        "ProxyCommand": f"'{workplace.base.python} -I {INSIDE}/tunnel.py %h %p'",
     }
     return " ".join(["ssh", "-F", "/dev/null", "-i", f"{_KEY}/id", *(f"-o {n}={v}" for n, v in options.items())])
 

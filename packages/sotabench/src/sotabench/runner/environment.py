@@ -21,7 +21,7 @@ from benchrecord.files import exclusive_lock
 from sotabench.runner import shared_environments
 from sotabench.runner.base import described_lines, held_names
 from sotabench.runner.egress import Rules
-from sotabench.runner.inside_files import INSIDE_PACKAGE, inside_mount
+from sotabench.runner.inside_files import inside_mount
 from sotabench.runner.installing import (
     LIMITS,
     Filling,
@@ -36,7 +36,7 @@ from sotabench.runner.installing import (
 )
 from sotabench.runner.requirements import read_requirements
 from sotabench.runner.sandbox import Limits, Mount, Task
-from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, REPOSITORY, Base, Workplace
+from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
 
 NO_HOSTS = Rules()
 SETUP = "sotabench_setup.sh"
@@ -61,7 +61,11 @@ class Environment:
     @property
     def variables(self) -> dict[str, str]:
         """With which a program finds it."""
-        return {"VIRTUAL_ENV": ENVIRONMENT, "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin"}
+        return {
+            "VIRTUAL_ENV": ENVIRONMENT,
+            "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
+            "SOTABENCH_INSIDE": INSIDE,
+        }
 
 
 def make_environment(workplace: Workplace, store: Path) -> Environment:
@@ -99,7 +103,7 @@ def run_setup(
         return environment
     workplace.give(workplace.home, workplace.facts)
     trust, trusting = workplace.trusting()
-    script = f"bash {SETUP} && exec {workplace.base.python} -I {INSIDE_PACKAGE}/environment.py"
+    script = f"bash {SETUP} && exec {workplace.base.python} -I {INSIDE}/environment.py"
     with _own_cache(workplace) as scratch, workplace.proxy(workplace.index.rules | hosts) as network:
         outcome = workplace.run(
             Task(

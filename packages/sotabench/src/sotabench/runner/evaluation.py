@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from sotabench.errors import Broken
 from sotabench.runner.environment import Environment
 from sotabench.runner.sandbox import Limits, Mount, Task
-from sotabench.runner.weights import VARIABLES, cache_folder
-from sotabench.runner.workplace import CACHE, DATA, HOME, OUTPUT, PREPARED, RECORDS, REPOSITORY, Workplace
+from sotabench.runner.weights import VARIABLES, cache_mounts, prepare_caches
+from sotabench.runner.workplace import DATA, HOME, OUTPUT, PREPARED, RECORDS, REPOSITORY, Workplace
 
 # Where files of the predecessor look for ImageNet, whatever they are told.
 USUAL = ".data/vision/imagenet"
@@ -36,8 +36,10 @@ def evaluation_task(
 
     `network` is given only where the repository's owner wants it; the cache of weights can then be written.
     """
-    workplace.give(workplace.output_folder, workplace.home)
-    cache_folder(workplace).mkdir(parents=True, exist_ok=True)
+    # What is learnt about the data must end with the build: a later one has the network before it has data.
+    memory = workplace.folder / "torchbench"
+    workplace.give(workplace.output_folder, workplace.home, memory)
+    prepare_caches(workplace, memory.name)
     return Task(
         command=[environment.python, "sotabench.py"],
         folder=REPOSITORY,
@@ -46,7 +48,8 @@ def evaluation_task(
             Mount(workplace.repository, REPOSITORY, writable=True),
             Mount(workplace.output_folder, OUTPUT, writable=True),
             Mount(workplace.home, HOME, writable=True),
-            Mount(cache_folder(workplace), CACHE, writable=network is not None),
+            *cache_mounts(workplace, writable=network is not None),
+            Mount(memory, f"{HOME}/.cache/{memory.name}", writable=True),
             *_data_mounts(data),
             *(workplace.trusting()[0] if network else ()),
         ],

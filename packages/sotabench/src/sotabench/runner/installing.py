@@ -13,7 +13,7 @@ from benchrecord.errors import BenchRecordError
 from benchrecord.files import read_strangers_file
 from sotabench.errors import Failed
 from sotabench.runner.base import held_names
-from sotabench.runner.inside_files import INSIDE_PACKAGE, inside_mount
+from sotabench.runner.inside_files import inside_mount
 from sotabench.runner.sandbox import Limits, Mount, Outcome, Task
 from sotabench.runner.workplace import (
     ENVIRONMENT,
@@ -161,10 +161,12 @@ def wanted(workplace: Workplace, *, install: Sequence[str] = (), make: bool = Fa
 def startup(base: Base) -> str:
     """The line of a .pth file: the base's packages behind the environment's own, and what `inside` does."""
     folders = "".join(f"site.addsitedir({str(folder)!r}); " for folder in base.packages)
-    found = f"os.environ.get('SOTABENCH_INSIDE', {INSIDE!r})"
     return (
-        f"import os, site, sys; {folders}site.addsitedir({found}); "
-        "import sotabench_inside; sotabench_inside.install()\n"
+        f"import importlib.util, os, site, sys; {folders}"
+        f"place = os.environ.get('SOTABENCH_INSIDE', {INSIDE!r}); spec = importlib.util.spec_from_file_location("
+        "'sotabench_inside', place + '/__init__.py', submodule_search_locations=[place]); "
+        "inside = sys.modules[spec.name] = importlib.util.module_from_spec(spec); "
+        "spec.loader.exec_module(inside); inside.install()\n"
     )
 
 
@@ -177,7 +179,7 @@ def _task(workplace: Workplace, filling: Filling, network: Path) -> Task:
     if not filling.from_repository:
         variables.pop("UV_CONSTRAINT", None)  # the lock was resolved under it; beside hashes uv wants names alone
     return Task(
-        command=[str(workplace.base.python), "-I", f"{INSIDE_PACKAGE}/environment.py"],
+        command=[str(workplace.base.python), "-I", f"{INSIDE}/environment.py"],
         folder=REPOSITORY if filling.from_repository else SCRATCH,
         mounts=[
             *workplace.base.mounts,
@@ -194,6 +196,7 @@ def _task(workplace: Workplace, filling: Filling, network: Path) -> Task:
         environment={
             **trusting,
             **variables,
+            "SOTABENCH_INSIDE": INSIDE,
             **wanted(workplace, install=filling.install, make=filling.make),
             **({"HOME": HOME} if filling.from_repository else {}),
         },

@@ -37,7 +37,7 @@ HOSTS = Rules.of(
 VARIABLES = {
     "TORCH_HOME": f"{CACHE}/torch",
     "HF_HOME": f"{CACHE}/huggingface",
-    "XDG_CACHE_HOME": f"{CACHE}/xdg",
+    "XDG_CACHE_HOME": f"{HOME}/.cache",
     "KERAS_HOME": f"{CACHE}/keras",
     "TFHUB_CACHE_DIR": f"{CACHE}/tfhub",
     "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108 - the sandbox's own
@@ -57,7 +57,7 @@ class Fetched:
     url: str
     size: int
     sha256: str
-    path: str  # below the cache, or below the checkout as `repository/...`
+    path: str  # below the cache; else `.cache/...`, `home/...` or `repository/...`
     changed: int = 0  # its modification time in nanoseconds
 
 
@@ -106,14 +106,46 @@ def cache_folder(workplace: Workplace) -> Path:
     return workplace.kept / "weights"
 
 
+def cache_mounts(workplace: Workplace, *, writable: bool) -> tuple[Mount, Mount]:
+    """The cache, and the folder that programs take for one without being told, both of this repository alone."""
+    return (
+        Mount(cache_folder(workplace), CACHE, writable=writable),
+        Mount(_hidden_cache(workplace), f"{HOME}/.cache", writable=writable),
+    )
+
+
+def prepare_caches(workplace: Workplace, name: str) -> None:
+    """Let both be there, the hidden one with a folder of that name in which another can be mounted."""
+    for folder in (cache_folder(workplace), _hidden_cache(workplace)):
+        folder.mkdir(parents=True, exist_ok=True)
+    place = _hidden_cache(workplace) / name
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        place.unlink()
+    place.mkdir(exist_ok=True)
+
+
+def _hidden_cache(workplace: Workplace) -> Path:
+    return workplace.kept / "hidden"
+
+
+def _roots(workplace: Workplace) -> dict[str, tuple[str, Path]]:
+    """By what the names of their files begin with: where each folder is seen, and where it is."""
+    return {
+        "repository/": (REPOSITORY, workplace.repository),
+        ".cache/": (f"{HOME}/.cache", _hidden_cache(workplace)),
+        "home/": (HOME, workplace.home),
+        "": (CACHE, cache_folder(workplace)),
+    }
+
+
 def _mounts(workplace: Workplace, environment: Environment) -> list[Mount]:
     trust, _ = workplace.trusting()
     return [
         *environment.mounts,
         *trust,
         Mount(workplace.repository, REPOSITORY, writable=True),
-        Mount(cache_folder(workplace), CACHE, writable=True),
         Mount(workplace.home, HOME, writable=True),
+        *cache_mounts(workplace, writable=True),
         Mount(workplace.facts, FACTS, writable=True),
     ]
 
@@ -134,7 +166,7 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
 
 
 def _run(workplace: Workplace, task: Task, hosts: Rules) -> None:
-    workplace.give(cache_folder(workplace), workplace.home, workplace.facts)
+    workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home, workplace.facts)
     (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
     with workplace.proxy(hosts) as network:
         outcome = workplace.run(replace(task, network=network))
@@ -161,12 +193,12 @@ def _known(manifest: Path) -> tuple[object, list[Fetched]]:
 
 
 def _unchanged(workplace: Workplace, before: Sequence[Fetched]) -> bool:
-    """Whether every file is as it was measured; one in a checkout, which is new each time, is not."""
+    """Whether every file is as it was measured; one in a checkout or home, which are new each time, is not."""
     for one in before:
-        if one.path.startswith("repository/"):
+        if one.path.startswith(("repository/", "home/")):
             return False
         try:
-            facts = os.lstat(cache_folder(workplace) / one.path)
+            facts = os.lstat(_place(workplace, one.path))
         except OSError:
             return False
         if (facts.st_size, facts.st_mtime_ns, stat.S_ISREG(facts.st_mode)) != (one.size, one.changed, True):
@@ -179,10 +211,9 @@ def _measure(workplace: Workplace, before: Sequence[Fetched]) -> list[Fetched]:
     earlier = {(one.path, one.sha256): one.url for one in before}
     same = {(one.path, one.size, one.changed): one for one in before}
     found = []
-    for root, name in _files(workplace, said):
-        path = root / name
+    for shown in _files(workplace, said):
+        path = _place(workplace, shown)
         facts = os.lstat(path)
-        shown = name if root == cache_folder(workplace) else f"repository/{name}"
         if not stat.S_ISREG(facts.st_mode) or (shown not in said and facts.st_size < _SMALL):
             continue
         known = same.get((shown, facts.st_size, facts.st_mtime_ns))
@@ -192,19 +223,27 @@ def _measure(workplace: Workplace, before: Sequence[Fetched]) -> list[Fetched]:
     return sorted(found, key=lambda one: one.path)
 
 
-def _files(workplace: Workplace, said: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """Folder and name below it of everything in the cache, and of what was said to be fetched into the checkout."""
-    cache, count = cache_folder(workplace), 0
-    for folder, _, names in os.walk(cache):  # follows no links
-        for name in names:
-            count += 1
-            if count > MOST_FILES:
-                raise Failed(f"expected at most {MOST_FILES} files in the cache of weights, found more")
-            yield cache, str(Path(folder, name).relative_to(cache))
+def _files(workplace: Workplace, said: Mapping[str, str]) -> Iterator[str]:
+    """The names of everything in the caches, and of what was said to be fetched to elsewhere."""
+    roots, count = _roots(workplace), 0
+    for prefix in ("", ".cache/"):
+        cache = roots[prefix][1]
+        for folder, _, names in os.walk(cache):  # follows no links
+            for name in names:
+                count += 1
+                if count > MOST_FILES:
+                    raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
+                yield prefix + str(Path(folder, name).relative_to(cache))
     for shown in said:
-        name = shown.removeprefix("repository/")
-        if name != shown and _is_plain(workplace.repository, name):
-            yield workplace.repository, name
+        for prefix in ("repository/", "home/"):
+            if shown.startswith(prefix) and _is_plain(roots[prefix][1], shown.removeprefix(prefix)):
+                yield shown
+
+
+def _place(workplace: Workplace, shown: str) -> Path:
+    roots = _roots(workplace)
+    prefix = next(prefix for prefix in roots if shown.startswith(prefix))
+    return roots[prefix][1] / shown.removeprefix(prefix)
 
 
 def _is_plain(folder: Path, name: str) -> bool:
@@ -242,14 +281,17 @@ def _said(workplace: Workplace) -> dict[str, str]:
                 urls[str(note["to"])] = urls.pop(str(note["from"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    shown = {_shown(path): _best(found, path) for path, found in urls.items()}
+    shown = {_shown(path, workplace): _best(found, path) for path, found in urls.items()}
     return {path: url for path, url in shown.items() if path and url}
 
 
-def _shown(path: str) -> str:
-    if path.startswith(f"{CACHE}/"):
-        return path.removeprefix(f"{CACHE}/")
-    return f"repository/{path.removeprefix(f'{REPOSITORY}/')}" if path.startswith(f"{REPOSITORY}/") else ""
+def _shown(path: str, workplace: Workplace) -> str:
+    """As it is called in the list; a process without isolation sees the paths of the machine."""
+    for prefix, (seen, place) in _roots(workplace).items():
+        for folder in (seen, str(place)):
+            if path.startswith(f"{folder}/"):
+                return prefix + path.removeprefix(f"{folder}/")
+    return ""
 
 
 def _best(urls: Sequence[str], path: str) -> str:

@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "sotabench.server.builds",
     "sotabench.server.papers",
     "sotabench.server.benchmarks",
+    "sotabench.server.announcing",
     "sotabench.server.api",
     "sotabench.server.web",
     "django.contrib.admin",

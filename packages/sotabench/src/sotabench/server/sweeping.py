@@ -18,10 +18,13 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 from prometheus_client import Counter
 
+from sotabench.server.announcing.notices import send_notices, write_notices
+from sotabench.server.announcing.statuses import tell_hosts
 from sotabench.server.archive import WORKING
 from sotabench.server.benchmarks.sweeps import remove_unnamed_predictions
 from sotabench.server.builds.leases import take_back_builds
 from sotabench.server.builds.pushes import forget_deliveries
+from sotabench.server.builds.sweeps import remove_old_logs, remove_old_previews
 from sotabench.server.builds.watching import ask_hosts
 from sotabench.server.datasets.sweeps import forget_abandoned_uploads, remove_leftover_bytes
 
@@ -62,9 +65,16 @@ SWEEPS = (
     Sweep("working folders", remove_working_folders),
     Sweep("ended sessions", forget_ended_sessions),
     Sweep("webhooks' messages", forget_deliveries),
+    Sweep("old logs", remove_old_logs),
+    Sweep("old previews", remove_old_previews),
 )
 
-ERRANDS = (Sweep("git hosts asked", ask_hosts, every=timedelta(seconds=10)),)
+ERRANDS = (
+    Sweep("git hosts asked", ask_hosts, every=timedelta(seconds=10)),
+    Sweep("git hosts told", tell_hosts, every=timedelta(seconds=5)),
+    Sweep("notices written", write_notices, every=timedelta(seconds=30)),
+    Sweep("notices sent", send_notices, every=timedelta(seconds=30)),
+)
 """What a site asks others, beside the sweeps and in a thread of its own: others may be slow."""
 
 

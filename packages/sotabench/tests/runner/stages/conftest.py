@@ -26,6 +26,7 @@ from sotabench.runner.workplace import Workplace
 
 SLOT = Slot(number=0, uid=64001, gid=64001)
 OTHER_SLOT = Slot(number=1, uid=64002, gid=64002)
+OWN = Slot(number=2, uid=os.geteuid(), gid=os.getegid())  # may go wherever these tests may: what Trusted needs
 GIT = {
     "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org", "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.org", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",

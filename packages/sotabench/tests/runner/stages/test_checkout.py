@@ -12,6 +12,9 @@ import pytest
 from sotabench.errors import Failed
 from sotabench.runner.checkout import Source, check_out
 from sotabench.runner.egress import Rules
+from sotabench.runner.sandbox import Trusted
+
+from .conftest import OWN
 
 
 def of_operator(repository, commit, branch="main"):
@@ -37,6 +40,12 @@ def test_tip_of_the_operators_own_repository_is_checked_out(workplace, repositor
     assert (workplace.repository / "model/net.py").read_text() == "x = 1\n"
     assert tree.size > (workplace.repository / "model/net.py").stat().st_size
     assert repository.git("status", "--porcelain") == ""
+
+
+def test_without_isolation_it_works_too(new_workplace, repository):
+    place = new_workplace("trusting", slot=OWN, sandbox=Trusted(OWN))
+    commit = repository.commit()
+    assert check_out(place, of_operator(repository, commit)).commit == commit
 
 
 @pytest.mark.parametrize("means", ["file", "https"])

@@ -9,11 +9,11 @@ import pytest
 
 from sotabench.errors import Failed
 from sotabench.runner.environment import make_environment, run_setup
-from sotabench.runner.sandbox import Limits, Mount, Task
+from sotabench.runner.sandbox import Limits, Mount, Task, Trusted
 from sotabench.runner.shared_environments import sweep_environments
 from sotabench.runner.workplace import REPOSITORY
 
-from .conftest import OTHER_SLOT
+from .conftest import OTHER_SLOT, OWN
 
 LIMITS = Limits(seconds=120, memory=4 << 30, disk=1 << 30, files=10_000, processes=64, file_size=1 << 30)
 PROJECT = """
@@ -141,6 +141,18 @@ def test_base_is_seen_without_labels(checked_out, store):
     environment = make_environment(workplace, store)
     code = "import os, torchbench; print(*sorted(os.listdir(os.path.dirname(torchbench.__file__) + '/dataset/tables')))"
     assert python(workplace, environment, code).split() == ["imagenet_a_and_r_classes.csv", "imagenet_classes.csv"]
+
+
+def test_without_isolation_the_same_environment_serves(new_workplace, checked_out, make_wheel, store, log):
+    make_wheel("small")
+    isolated = checked_out({"requirements.txt": "small\n"})
+    environment = make_environment(isolated, store)
+    trusting = checked_out({"requirements.txt": "small\n"}, new_workplace("b", slot=OWN, sandbox=Trusted(OWN)))
+    assert make_environment(trusting, store) == environment
+    code = "import small, sotabench_inside, torchbench; print(small.VERSION)"
+    assert python(trusting, environment, code) == "1.0"
+    own = checked_out(package(), new_workplace("c", slot=OWN, sandbox=Trusted(OWN)))
+    assert python(own, make_environment(own, store), "import pkg, sotabench_inside; print(pkg.VALUE)") == "1"
 
 
 def test_package_of_the_repository_itself_is_its_own(new_workplace, checked_out, store, say):

@@ -32,7 +32,8 @@ json.dump({
         os.environ["TORCH_HOME"])},
     "written": {path: tried(path) for path in (
         os.environ["SOTABENCH_DATA_ROOT"] + "/x", ".data/vision/imagenet/x", ".data/mine/x", "/work/prepared/x",
-        "/work/cache/x", "/work/environment/x", "/work/inside/x", "here", "/work/output/x", os.environ["HOME"] + "/x")},
+        "/work/cache/x", "/work/environment/x", "/work/inside/x", "here", "/work/output/x", os.environ["HOME"] + "/x",
+        "/work/home/.cache/x", "/work/home/.cache/torchbench/x")},
     "environment": dict(os.environ),
     "connected": connected(),
 }, open(os.environ["SOTABENCH_STORE_FILENAME"], "w"))
@@ -66,7 +67,8 @@ def test_everything_is_where_files_look_for_it_and_only_its_own_can_be_written(c
         "/work/prepared": ["one"], "/work/cache/torch": ["net.pth"],
     }  # fmt: skip
     written = {path for path, result in found["written"].items() if result == "written"}
-    assert written == {"here", "/work/output/x", "/work/home/x"}
+    assert written == {"here", "/work/output/x", "/work/home/x", "/work/home/.cache/torchbench/x"}
+    assert not list(workplace.kept.rglob("x"))  # what the evaluation writes ends with its build
     assert {result for path, result in found["written"].items() if path not in written} == {"Read-only file system"}
     assert found["connected"] == "ConnectionRefusedError"
     assert list(outside.iterdir()) == []

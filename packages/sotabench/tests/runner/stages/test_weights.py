@@ -89,6 +89,28 @@ def test_file_fetched_into_the_checkout_is_measured_too_and_fetched_anew(publish
     assert host.asked.count("/net.pth") == 2
 
 
+def test_file_fetched_into_a_cache_of_its_own_making_is_there_for_the_next_build(published, host):
+    text = """
+import os, urllib.request
+folder = os.path.expanduser("~/.cache/clip")
+os.makedirs(folder, exist_ok=True)
+if not os.path.exists(folder + "/own.pth"):
+    urllib.request.urlretrieve({url!r}, folder + "/own.pth")
+"""
+    for _ in range(2):
+        (found,) = published(text)
+        assert (found.path, found.sha256, found.url) == (".cache/clip/own.pth", SHA256, published.url)
+    assert host.asked.count("/net.pth") == 1
+
+
+def test_file_fetched_elsewhere_in_the_home_folder_is_fetched_anew(published, host):
+    text = "import os, urllib.request\nurllib.request.urlretrieve({url!r}, os.path.expanduser('~/own.pth'))\n"
+    for _ in range(2):
+        (found,) = published(text)
+        assert (found.path, found.sha256) == ("home/own.pth", SHA256)
+    assert host.asked.count("/net.pth") == 2
+
+
 def test_host_that_is_not_listed_is_refused(published, host, log, say):
     assert published(hosts=Rules.of(["elsewhere.test"])) == []
     assert host.asked == []

@@ -9,6 +9,7 @@ from typing import Any
 
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
+from tqdm import tqdm
 
 from torchbench.dataset import ImageNetReader, TestSet
 from torchbench.errors import ArgumentError
@@ -16,6 +17,7 @@ from torchbench.loading import LoadingOptions, open_batches
 from torchbench.loading.cache import PreparedCache, Stored, readable_size
 from torchbench.settings import Settings
 
+_BATCH = 64
 FILTERS = {mode.value: mode for mode in InterpolationMode if "nearest" not in mode.value}
 
 
@@ -42,7 +44,7 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 def _prepare(found: TestSet, steps: list[Any], cache: PreparedCache, *, workers: int) -> None:
     options = LoadingOptions(
-        batch_size=64,
+        batch_size=_BATCH,
         num_workers=workers,
         cache=cache.folder,
         fingerprint=found.fingerprint,
@@ -50,7 +52,9 @@ def _prepare(found: TestSet, steps: list[Any], cache: PreparedCache, *, workers:
     )
     with open_batches(found.images, steps, options) as batches:
         if batches.plan.name != "cached":
-            for _ in batches:
+            for _ in tqdm(
+                batches, desc="preparing images", total=-(-len(found.images) // _BATCH), delay=1, mininterval=1
+            ):
                 pass
     with open_batches(found.images, steps, options) as batches:
         if batches.plan.name != "cached":

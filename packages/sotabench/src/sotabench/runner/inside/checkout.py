@@ -45,13 +45,11 @@ def check_out(url: str, branch: str, commit: str) -> "dict[str, Any]":
         check_reachable(url, branch, commit)
         fetch_commit(branch, commit)
     git("checkout", "--quiet", "--force", "-B", "build", commit)
+    listed = entries(".")
     fetch_submodules()
-    fetch_large_files()
-    return {
-        "commit": git("rev-parse", "HEAD"),
-        "tree": git("rev-parse", "HEAD^{tree}"),
-        "submodules": list(submodules(".", MOST_DEPTH)),
-    }
+    fetch_large_files(listed)
+    names = git("rev-parse", "HEAD", "HEAD^{tree}").split()
+    return {"commit": names[0], "tree": names[1], "submodules": list(submodules(".", listed, MOST_DEPTH))}
 
 
 def fetch_tip(branch: str) -> str:
@@ -94,10 +92,10 @@ def fetch_submodules() -> None:
         raise Failed(f"git could not fetch the submodules of {WANTED['shown']}: its words are above")
 
 
-def fetch_large_files() -> None:
+def fetch_large_files(listed: "list[tuple[str, str]]") -> None:
     """What Git LFS keeps elsewhere, where the repository says that it does."""
-    tracked = [name for name in git("ls-files", "-z").split("\0") if name.rpartition("/")[2] == ".gitattributes"]
-    if not any("filter=lfs" in content(name) for name in tracked):
+    names = [name for _, name in listed if name.rpartition("/")[2] == ".gitattributes"]
+    if not any("filter=lfs" in content(name) for name in names):
         return
     if shutil.which("git-lfs") is None:
         print("This runner has no Git LFS: the files that it keeps stay pointers; its operator can install git-lfs")
@@ -106,14 +104,19 @@ def fetch_large_files() -> None:
         raise Failed(f"Git LFS could not fetch the large files of {WANTED['shown']}: its words are above")
 
 
-def submodules(folder: str, depth: int) -> "Iterator[list[str]]":
+def entries(folder: str) -> "list[tuple[str, str]]":
+    """Mode, kind and name in git's own words, and the path, of all that the commit holds."""
+    lines = [line.partition("\t") for line in git("-C", folder, "ls-tree", "-r", "-z", "HEAD").split("\0")]
+    return [(facts, name) for facts, _, name in lines]
+
+
+def submodules(folder: str, listed: "list[tuple[str, str]]", depth: int) -> "Iterator[list[str]]":
     """Path and commit of each that was fetched."""
-    for line in git("-C", folder, "ls-tree", "-r", "-z", "HEAD").split("\0"):
-        facts, _, name = line.partition("\t")
+    for facts, name in listed:
         path = os.path.join(folder, name)
         if facts.startswith(GITLINK) and os.path.lexists(os.path.join(path, ".git")) and depth:
             yield [os.path.relpath(path), facts.split(" ")[2]]
-            yield from submodules(path, depth - 1)
+            yield from submodules(path, entries(path), depth - 1)
 
 
 def content(name: str) -> str:

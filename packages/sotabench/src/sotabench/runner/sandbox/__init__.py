@@ -17,6 +17,7 @@ attacked in `tests/runner/` is stopped. **Not** stopped:
 """
 
 from sotabench.runner.sandbox.folders import own
+from sotabench.runner.sandbox.groups import find_groups
 from sotabench.runner.sandbox.interpreter import interpreter_mounts
 from sotabench.runner.sandbox.plan import Ended, Limits, Mount, Outcome, Sandbox, Slot, Task
 from sotabench.runner.sandbox.run import Bubblewrap, Trusted
@@ -31,6 +32,7 @@ __all__ = [
     "Slot",
     "Task",
     "Trusted",
+    "find_groups",
     "interpreter_mounts",
     "own",
 ]

@@ -43,7 +43,6 @@ def temporary_folders(task: Task) -> list[str]:
     return [target for target in TEMPORARY if target not in taken]
 
 
-@functools.cache
 def executable() -> str:
     """Where bubblewrap is.
 
@@ -56,8 +55,8 @@ def executable() -> str:
 
 
 @functools.cache
-def _can_disable_namespaces() -> bool:
-    answer = subprocess.run([executable(), "--help"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+def _can_disable_namespaces(program: str) -> bool:
+    answer = subprocess.run([program, "--help"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
     return "--disable-userns" in answer.stdout + answer.stderr
 
 
@@ -82,7 +81,7 @@ def command_line(task: Task, mounts: Sequence[Mount], descriptors: Descriptors) 
 def _isolation() -> list[str]:
     # --unshare-cgroup-try, not --unshare-all: that one would do without a user namespace where there is none.
     namespaces = [f"--unshare-{name}" for name in ("user", "pid", "ipc", "uts", "net", "cgroup-try")]
-    further = ["--disable-userns"] if _can_disable_namespaces() else []
+    further = ["--disable-userns"] if _can_disable_namespaces(executable()) else []
     return [*namespaces, *further, "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv",
             "--uid", str(UID), "--gid", str(UID), "--hostname", "sandbox"]  # fmt: skip
 

@@ -65,12 +65,12 @@ def as_outside(task: Task) -> Task:
 
 @contextlib.contextmanager
 def linked(mounts: Sequence[Mount]) -> Iterator[None]:
-    """Links in the place of mounts that lie inside of another one; removed at the end."""
+    """Links in the place of mounts that lie inside of a writable one; removed at the end."""
     made = []
     try:
         for mount in mounts:
             outer = _around(mount, mounts)
-            if outer is None:
+            if outer is None or not outer.writable:  # what hides a part of what may only be read cannot hide it here
                 continue
             place = outer.source / PurePosixPath(mount.target).relative_to(outer.target)
             if place.resolve() == mount.source.resolve():

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,5 +52,5 @@ def _hops(python: Path) -> list[Path]:
     for _ in range(_LINKS):
         if not hops[-1].is_symlink():
             return hops
-        hops.append((hops[-1].parent / hops[-1].readlink()).absolute())
+        hops.append(Path(os.path.normpath(hops[-1].parent / hops[-1].readlink())))
     raise Broken(f"expected {python} to lead to a file, found a circle of links")

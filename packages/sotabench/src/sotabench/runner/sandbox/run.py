@@ -74,6 +74,7 @@ class Trusted:
 
     def run(self, task: Task, *, output: Callable[[bytes], None], stop: threading.Event) -> Outcome:
         """As `Sandbox.run`."""
+        clear_mount_points(task.mounts)
         with linked(task.mounts), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
             if os.geteuid() == 0:
                 os.chown(home, self.slot.uid, self.slot.gid)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from sotabench.runner.sandbox.groups import Group, find_groups
 from sotabench.runner.sandbox.interpreter import own_interpreter
 from sotabench.runner.sandbox.plan import Ended, Slot, Task
 from sotabench.runner.sandbox.processes import Processes
@@ -39,7 +40,7 @@ class Start:
     keep: Sequence[int] = ()  # descriptors that the command inherits
     stage: str = ""  # folder in which the sources of the mounts are bound first, or nothing
 
-    def plan(self, status: int) -> bytes:
+    def plan(self, status: int, group: Group | None) -> bytes:
         """The line of JSON that it reads."""
         sources = [str(mount.source) for mount in self.task.mounts]
         root = os.geteuid() == 0
@@ -48,7 +49,7 @@ class Start:
             "command": list(self.command(status)),
             "environment": dict(self.environment),
             "folder": self.folder,
-            "group": "",
+            "group": group.entrance if group else "",
             "keep": [status, *self.keep],
             "limits": dict(self.limits),
             "reachable": [] if self.stage else sources,
@@ -73,8 +74,21 @@ class Report:
 def supervise(start: Start, *, output: Callable[[bytes], None], stop: threading.Event) -> Report:
     """Run it to its end; an error of `output` stops it, and is passed on."""
     began = time.monotonic()
+    groups = find_groups()
+    with contextlib.ExitStack() as stack:
+        group = None
+        if groups:
+            group = stack.enter_context(groups.group(start.task.limits, processes=start.limits["RLIMIT_NPROC"]))
+        report = _follow(start, group, output=output, stop=stop)
+        if group and report.cause is None and group.ran_out():
+            report.cause = Ended.OUT_OF_MEMORY, f"stopped by the kernel: its limit is {start.task.limits.memory} bytes"
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _follow(start: Start, group: Group | None, *, output: Callable[[bytes], None], stop: threading.Event) -> Report:
     with ThreadPoolExecutor(1, thread_name_prefix="watchdog") as pool:
-        launched = _launch(start)
+        launched = _launch(start, group)
         watch = _Watch(start, stop, launched)
         try:
             watching = pool.submit(watch.follow)
@@ -87,7 +101,6 @@ def supervise(start: Start, *, output: Callable[[bytes], None], stop: threading.
         finally:
             os.close(launched.printed)
             launched.process.wait()
-    watch.report.seconds = time.monotonic() - began
     return watch.report
 
 
@@ -110,10 +123,11 @@ class Launched:
     control: IO[bytes]  # closing it ends the task
 
 
-def _launch(start: Start) -> Launched:
+def _launch(start: Start, group: Group | None) -> Launched:
     answers, status = os.pipe()
     printed, printing = os.pipe()
     try:
+        line = start.plan(status, group)
         process = subprocess.Popen(  # noqa: S603 - our own program; the task is what it is told through its input
             [own_interpreter(), "-I", "-S", "-B", str(SUPERVISOR)],
             stdin=subprocess.PIPE,
@@ -125,6 +139,10 @@ def _launch(start: Start) -> Launched:
             start_new_session=True,
             bufsize=0,
         )
+    except BaseException:
+        os.close(answers)
+        os.close(printed)
+        raise
     finally:
         os.close(status)
         os.close(printing)
@@ -132,7 +150,7 @@ def _launch(start: Start) -> Launched:
     if control is None:
         raise ValueError("expected the supervisor to have a standard input")
     with contextlib.suppress(BrokenPipeError):  # it is gone already; that it said nothing tells
-        control.write(start.plan(status))
+        control.write(line)
     return Launched(os.fdopen(answers, "rb", 0), printed, process, control)
 
 

@@ -88,13 +88,13 @@ def _wait(child: int) -> int:
 def _kill_descendants() -> None:
     """Kill until none is left: the children of what was killed become ours."""
     while True:
-        for child in _children():
-            os.kill(child, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
+        for child in _children():
+            os.kill(child, signal.SIGKILL)
         time.sleep(BETWEEN_KILLS)
 
 

@@ -90,7 +90,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def _begin_beside(arguments: argparse.Namespace, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """What works beside the server lives in the worker: whenever gunicorn makes a new one, it has new ones too."""
     Sweeper().start()
-    Sweeper(ERRANDS).start()
+    for errand in ERRANDS:
+        Sweeper([errand]).start()
     if arguments.runner:
         name = "127.0.0.1" if arguments.host in {"0.0.0.0", "::"} else arguments.host  # noqa: S104 - compared, not bound
         host = f"[{name}]" if ":" in name else name

@@ -1,0 +1,68 @@
+"""`sotabench doctor`: run the real sandbox on each slot, and say what to do where something is wrong."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sotabench.runner.doctor import Check, Machine, examine
+from sotabench.runner.egress import Rules, index_rules
+from sotabench.runner.sandbox import Limits, Slot
+from sotabench.runner.settings import RunnerSettings
+
+_FILES = 500_000
+
+
+def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - all commands are called so
+    """Examine every slot; 0 when all is well."""
+    settings = RunnerSettings.from_environment()
+    machine = machine_of(settings, os.environ)
+    is_well = True
+    for slot in slots_of(settings):
+        print(f"slot {slot.number}")
+        checks = examine(slot, machine)
+        is_well = show(checks) and is_well
+    if not is_well:
+        print("builds are refused on a slot until it is well; `sotabench runner --trust-repositories` does without")
+    return 0 if is_well else 1
+
+
+def show(checks: Iterable[Check]) -> bool:
+    """Print the checks; whether all are well."""
+    is_well = True
+    for check in checks:
+        print(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.name}: {check.found}")
+        is_well = is_well and check.is_well
+        for line in check.mend.splitlines():
+            print(f"         {line}")
+    return is_well
+
+
+def slots_of(settings: RunnerSettings) -> list[Slot]:
+    """Each slot with its uid: the runner's own where it is not root."""
+    if os.geteuid() != 0:
+        return [Slot(number, os.geteuid(), os.getegid()) for number in range(settings.slots)]
+    return [Slot(n, settings.first_uid + n, settings.first_uid + n) for n in range(settings.slots)]
+
+
+def machine_of(settings: RunnerSettings, environment: Mapping[str, str]) -> Machine:
+    """What the settings say of this machine."""
+    index = index_rules(environment, home=Path.home(), prefix=Path(sys.prefix))
+    internal = Rules.of(internal=settings.internal_hosts)
+    return Machine(
+        folder=settings.folder,
+        limits=Limits(
+            seconds=settings.seconds,
+            memory=settings.memory,
+            disk=settings.disk,
+            files=_FILES,
+            processes=settings.processes,
+            file_size=settings.disk,
+        ),
+        slots=settings.slots,
+        python=settings.base_python or Path(sys.executable),
+        data=settings.data,
+        devices=settings.devices,
+        rules=index | internal | Rules.of(hosts=settings.weights_hosts),
+    )

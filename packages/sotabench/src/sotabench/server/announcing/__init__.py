@@ -1,0 +1,1 @@
+"""What the site says elsewhere: to git hosts how builds stand, to owners what got worse."""

@@ -1,0 +1,141 @@
+"""`sotabench doctor` names what is wrong with a machine, and the line that mends it."""
+
+import importlib.util
+import os
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from sotabench.runner.doctor import Machine, examine
+from sotabench.runner.doctor.remedies import APPARMOR, CONTAINER, remedy
+from sotabench.runner.egress import Rules
+from sotabench.runner.sandbox import Limits
+from sotabench.site import main
+
+SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 20, files=1000, processes=64, file_size=1 << 20)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "image.jpeg").write_bytes(b"x")
+    return Machine(folder=tmp_path / "runner", limits=SMALL, slots=1, data=data)
+
+
+def troubles(checks) -> dict[str, str]:
+    return {check.name: check.found for check in checks if not check.is_well}
+
+
+def test_a_slot_that_is_well_is_said_to_be(slot, works, machine, say):
+    checks = examine(slot, machine)
+    assert troubles(checks) == {}
+    names = {check.name for check in checks}
+    assert names >= {"bubblewrap", "seccomp", "isolation", "uid", "processes", "memory", "proxy", "data", "disk"}
+    for check in checks:
+        say(f"{check.name}: {check.found}")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_a_tensor_is_made_in_the_sandbox(slot, works, machine):
+    limits = Limits(seconds=200, memory=4 << 30, disk=1 << 20, files=1000, processes=256, file_size=1 << 20)
+    own = Machine(folder=machine.folder, limits=limits, slots=1, python=Path(sys.executable))
+    found = {check.name: check for check in examine(slot, own)}
+    assert found["tensor"].is_well, found["tensor"]
+    assert "torch 2" in found["tensor"].found
+
+
+def test_hosts_are_tried_through_the_proxy(slot, works, machine):
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+        gone.close()
+        rules = Rules.of(internal=[f"127.0.0.1:{there.getsockname()[1]}", f"127.0.0.1:{port}"])
+        checks = examine(slot, Machine(folder=machine.folder, limits=SMALL, slots=1, rules=rules))
+    hosts = [check.found for check in checks if check.name == "hosts"]
+    assert hosts == [f"reached: 127.0.0.1:{there_port(rules, port)}", f"not reached from here: 127.0.0.1:{port}"]
+
+
+def there_port(rules: Rules, gone: int) -> int:
+    return next(int(rule.rpartition(":")[2]) for rule in rules.internal if not rule.endswith(f":{gone}"))
+
+
+def test_a_missing_device_a_missing_folder_and_too_little_room_are_named(slot, works, machine, tmp_path):
+    wanting = Limits(seconds=60, memory=1 << 60, disk=1 << 60, files=1000, processes=64, file_size=1 << 20)
+    poor = Machine(folder=tmp_path, limits=wanting, slots=1, data=tmp_path / "no", devices=[tmp_path / "accelerator"])
+    found = troubles(examine(slot, poor))
+    assert set(found) == {"data", "disk", "machine's memory", f"device {tmp_path / 'accelerator'}"}
+
+
+def test_a_device_that_is_there_can_be_opened_inside(slot, works, machine):
+    own = Machine(folder=machine.folder, limits=SMALL, slots=1, devices=[Path("/dev/null")])
+    found = {check.name: check for check in examine(slot, own)}
+    assert found["device /dev/null"].is_well
+
+
+def fake_bubblewrap(folder: Path, says: str) -> None:
+    program = folder / "bwrap"
+    program.write_text(f"#!/bin/sh\necho '{says}' >&2\nexit 1\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def test_a_bubblewrap_that_may_not_work_is_told_in_its_own_words(slot, machine, monkeypatch):
+    place = Path(os.environ.get("TMPDIR", "/var/tmp")) / f"sotabench-test-{os.getpid()}"  # noqa: S108 - any uid enters it
+    place.mkdir(mode=0o755)
+    try:
+        fake_bubblewrap(place, "bwrap: setting up uid map: Permission denied")
+        monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+        checks = examine(slot, machine)
+        assert "setting up uid map: Permission denied" in troubles(checks)["bubblewrap"]
+        assert "isolation" not in {check.name for check in checks}
+    finally:
+        (place / "bwrap").unlink()
+        place.rmdir()
+
+
+def test_a_missing_bubblewrap_is_named_with_the_line_that_installs_it(slot, machine, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wrong = next(check for check in examine(slot, machine) if not check.is_well)
+    assert wrong.name == "bubblewrap"
+    assert wrong.mend == "sudo apt-get install bubblewrap"
+
+
+FORBIDDEN = "bwrap: setting up uid map: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "trouble", "is_container", "mends"),
+    [
+        ({"kernel.apparmor_restrict_unprivileged_userns": "1"}, FORBIDDEN, False, APPARMOR),
+        ({"kernel.apparmor_restrict_unprivileged_userns": "1"},
+         "bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted", False, APPARMOR),
+        ({"kernel.unprivileged_userns_clone": "0"}, "bwrap: No permissions to create new namespace", False,
+         "kernel.unprivileged_userns_clone=1"),
+        ({"user.max_user_namespaces": "0"}, "bwrap: Creating new namespace failed", False,
+         "user.max_user_namespaces=15000"),
+        ({}, "bwrap: Creating new namespace failed: Operation not permitted", True, CONTAINER),
+        ({}, "expected a seccomp filter, found no libseccomp", False, "libseccomp2"),
+        ({}, "anything else", False, ""),
+    ],
+)  # fmt: skip
+def test_what_forbids_bubblewrap_is_found_in_the_kernels_settings(kernel, trouble, is_container, mends):
+    found = remedy(trouble, setting=lambda name: kernel.get(name, ""), is_container=is_container)
+    assert mends in found
+    assert bool(mends) == bool(found)
+
+
+def test_the_command_prints_each_check_and_answers_by_its_exit_code(works, monkeypatch, tmp_path, capsys):
+    for name in ("SOTABENCH_WEIGHTS_HOSTS", "SOTABENCH_INTERNAL_HOSTS"):
+        monkeypatch.setenv(name, "127.0.0.1:1")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setenv("SOTABENCH_RUNNER_FOLDER", str(tmp_path))
+    monkeypatch.setenv("SOTABENCH_RUNNER_SLOTS", "1")
+    monkeypatch.setenv("SOTABENCH_RUNNER_DISK", "1000000")
+    monkeypatch.setenv("SOTABENCH_RUNNER_MEMORY", "4")
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "slot 0\n  ok     bubblewrap: " in printed
+    assert "  WRONG  disk: " in printed
+    assert "SOTABENCH_RUNNER_DISK" in printed
