@@ -1,18 +1,23 @@
 """`sotabench doctor` names what is wrong with a machine, and the line that mends it."""
 
 import importlib.util
+import json
 import os
 import socket
 import stat
+import subprocess
 import sys
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from sotabench.runner.doctor import Machine, examine
+from sotabench.runner.doctor import Machine, examine, fit_slots
 from sotabench.runner.doctor.remedies import APPARMOR, CONTAINER, remedy
 from sotabench.runner.egress import Rules
-from sotabench.runner.sandbox import Limits
+from sotabench.runner.sandbox import Limits, Slot
 from sotabench.site import main
 
 SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 20, files=1000, processes=64, file_size=1 << 20)
@@ -90,6 +95,10 @@ def test_a_bubblewrap_that_may_not_work_is_told_in_its_own_words(slot, machine, 
         checks = examine(slot, machine)
         assert "setting up uid map: Permission denied" in troubles(checks)["bubblewrap"]
         assert "isolation" not in {check.name for check in checks}
+        fit, trouble = fit_slots([slot, replace(slot, number=3)], machine.folder)
+        assert fit == []
+        assert trouble.count("setting up uid map") == 2
+        assert "slot 3: bubblewrap" in trouble
     finally:
         (place / "bwrap").unlink()
         place.rmdir()
@@ -100,6 +109,15 @@ def test_a_missing_bubblewrap_is_named_with_the_line_that_installs_it(slot, mach
     wrong = next(check for check in examine(slot, machine) if not check.is_well)
     assert wrong.name == "bubblewrap"
     assert wrong.mend == "sudo apt-get install bubblewrap"
+
+
+def test_only_slots_that_are_well_are_in_service(works, slot, machine):
+    fit, trouble = fit_slots([slot, Slot(1, slot.uid, slot.gid)], machine.folder)
+    assert (fit, trouble) == ([0, 1], "")
+    if os.getuid() == 0:  # a slot that is root's own is no separation
+        fit, trouble = fit_slots([slot, Slot(1, 0, 0)], machine.folder)
+        assert fit == [0]
+        assert "slot 1: uid: tasks run as 0" in trouble
 
 
 FORBIDDEN = "bwrap: setting up uid map: Permission denied"
@@ -139,3 +157,31 @@ def test_the_command_prints_each_check_and_answers_by_its_exit_code(works, monke
     assert "slot 0\n  ok     bubblewrap: " in printed
     assert "  WRONG  disk: " in printed
     assert "SOTABENCH_RUNNER_DISK" in printed
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="a runner needs torch")
+def test_a_runner_without_any_slot_that_is_well_tells_its_site_and_builds_nothing(tmp_path):
+    asked = []
+
+    class Site(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.send_header("Content-Length", "13")
+            self.end_headers()
+            self.wfile.write(b'{"name": "r"}')
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        own = {"SOTABENCH_RUNNER_TOKEN": "t", "SOTABENCH_RUNNER_FOLDER": str(tmp_path), "PATH": str(tmp_path)}
+        code = "import sys; from sotabench.site import main; sys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", code, "runner", "--url", f"http://127.0.0.1:{site.server_port}"]
+        ended = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=False)
+        site.shutdown()
+    assert ended.returncode == 1
+    assert "sotabench doctor" in ended.stderr
+    assert [path for path, _ in asked] == ["/api/runner/hello"]
+    assert "apt-get install bubblewrap" in asked[0][1]["trouble"]

@@ -7,9 +7,10 @@ import sys
 import threading
 from functools import partial
 
-from sotabench.errors import Misconfigured, SiteRefused, SiteUnreachable
+from sotabench.errors import Broken, Misconfigured, SiteRefused, SiteUnreachable
 from sotabench.runner.attempt import run_attempt
 from sotabench.runner.build import run_build
+from sotabench.runner.doctor import fit_slots
 from sotabench.runner.loop import Signals, run_slots
 from sotabench.runner.settings import RunnerSettings
 from sotabench.runner.shop import Shop, open_shop
@@ -32,9 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
         threading.Thread(target=_stop_with_parent, args=(signals,), daemon=True).start()
     shop = open_shop(settings, is_trusting=arguments.trust_repositories)
     site = RunnersSite(arguments.url or settings.url, settings.token)
+    fit, trouble = (list(shop.slots), "") if shop.is_trusting else fit_slots(shop.slots.values(), settings.folder)
     try:
-        if introduce(site, shop, signals):
-            run_slots(site, list(shop.slots), partial(run_one, site, shop, signals), signals)
+        if introduce(site, shop, signals, trouble="" if fit else trouble):
+            if trouble:
+                _LOG.error("out of service, see `sotabench doctor`: %s", trouble)
+            if not fit:
+                raise Broken("expected a slot that can run strangers' code, found none; `sotabench doctor` says why")
+            run_slots(site, fit, partial(run_one, site, shop, signals), signals)
     finally:
         site.close()
     return 0
@@ -46,12 +52,12 @@ def run_one(site: RunnersSite, shop: Shop, signals: Signals, job: Job, slot: int
     run_attempt(site, job, slot, folder, lambda attempt: run_build(attempt, shop), signals)
 
 
-def introduce(site: RunnersSite, shop: Shop, signals: Signals) -> bool:
+def introduce(site: RunnersSite, shop: Shop, signals: Signals, *, trouble: str = "") -> bool:
     """Tell the site what this runner is, however long it takes to answer; False when told to stop meanwhile."""
     facts = {"hardware": dict(shop.hardware), "packages": dict(shop.base.held), "slots": len(shop.slots)}
     while not signals.drain.is_set():
         try:
-            found = site.hello(facts, is_trusting=shop.is_trusting, trouble="")
+            found = site.hello(facts, is_trusting=shop.is_trusting, trouble=trouble)
         except SiteUnreachable as error:
             _LOG.warning("the site does not answer yet: %s", error)
             signals.drain.wait(_PAUSE)

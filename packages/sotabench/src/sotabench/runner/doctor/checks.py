@@ -1,12 +1,13 @@
 """The checks of one slot, each by running something in its sandbox."""
 
+import contextlib
 import json
 import os
 import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,15 +66,36 @@ class Machine:
 
 def examine(slot: Slot, machine: Machine) -> list[Check]:
     """All checks of a slot. None is made in a sandbox that does not start."""
-    with tempfile.TemporaryDirectory(prefix="sotabench-") as folder:
-        own(Path(folder), slot)
-        patient = _Patient(slot, machine, Path(folder))
+    with _patient(slot, machine) as patient:
         starts = _starts(patient)
         checks = [starts]
         if starts.is_well:
             for kind in (_isolation, _uid, _processes, _memory, _network, _tensor, _devices, _data):
                 checks += _tried(kind, patient)
         return [*checks, _disk(machine), _room(machine)]
+
+
+def fit_slots(slots: Iterable[Slot], folder: Path) -> tuple[list[int], str]:
+    """The numbers of the slots whose sandbox starts and isolates, and what is wrong with the others; in a moment."""
+    machine = Machine(folder=folder, limits=_SMALL, slots=1)
+    fit, troubles = [], []
+    for slot in slots:
+        with _patient(slot, machine) as patient:
+            checks = [_starts(patient)]
+            if checks[0].is_well:
+                checks += [*_tried(_isolation, patient), *_tried(_uid, patient)]
+        wrong = [check for check in checks if not check.is_well]
+        if not wrong:
+            fit.append(slot.number)
+        troubles += [f"slot {slot.number}: {check.name}: {check.found}" for check in wrong]
+    return fit, "\n".join(troubles)
+
+
+@contextlib.contextmanager
+def _patient(slot: Slot, machine: Machine) -> Iterator["_Patient"]:
+    with tempfile.TemporaryDirectory(prefix="sotabench-") as folder:
+        own(Path(folder), slot)
+        yield _Patient(slot, machine, Path(folder))
 
 
 @dataclass(frozen=True)
