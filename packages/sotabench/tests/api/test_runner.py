@@ -67,6 +67,15 @@ def test_attempt_is_renewed_logged_and_ended_by_its_token_alone(ask, vision):
     assert build.status == Status.FINISHED
 
 
+@pytest.mark.parametrize("text", ["NUL \0", "half \ud800", float("nan"), {"deep": ["NUL \0"]}])
+def test_what_no_database_stores_is_refused(ask, vision, text):
+    build_push(vision, commit="a" * 40, branch="main")
+    assert ask("hello", facts={"processor": text})[0] == 400
+    token = ask("claim", slot=0)[1]["token"]
+    assert ask("inputs", token, inputs={"tree": text})[0] == 400
+    assert ask("inputs", token, inputs={"tree": "a backslash \\u0000"})[0] == 200
+
+
 def test_cancelled_build_is_refused_with_the_reason(ask, vision, ada):
     build = build_push(vision, commit="a" * 40, branch="main")
     token = ask("claim", slot=0)[1]["token"]

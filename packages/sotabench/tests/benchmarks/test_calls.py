@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from sotabench.server.benchmarks.calls import accept_call, accept_inputs
 from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.scoring import score_call
 from sotabench.server.builds import leases
 from sotabench.server.builds.leases import LeaseLost, attempt_of, end_attempt
-from sotabench.server.builds.services import Status, build_again, build_push
+from sotabench.server.builds.models import Attempt, Build
+from sotabench.server.builds.services import Status, build_again, build_push, cancel_build
 from sotabench.server.errors import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +75,34 @@ def test_call_of_a_lost_attempt_is_refused(begin, call):
     with pytest.raises(LeaseLost):
         call(token)
     assert not Result.objects.exists()
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "taken back"])
+def test_call_whose_attempt_ends_while_it_is_scored_is_refused(begin, answers, copy, ada, is_cancelled):
+    attempt = attempt_of(begin())
+    if is_cancelled:
+        cancel_build(ada, Build.objects.get(pk=attempt.build_id))
+    else:
+        Attempt.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+        leases.take_back_builds(timezone.now())
+    record, path = answers(30)
+    with pytest.raises(LeaseLost):
+        score_call(attempt.build, record, path, attempt=attempt)
+    assert not Result.objects.exists()
+
+
+def test_nothing_is_carried_over_for_an_attempt_that_ended_meanwhile(begin, call):
+    first = begin()
+    known(first)
+    call(first)
+    end_attempt(first, Status.FINISHED)
+    token = begin("b" * 40)
+    late = attempt_of(token)
+    end_attempt(token, Status.FAILED)
+    with pytest.raises(LeaseLost):
+        accept_inputs(late, INPUTS, had_network=False)
+    late.build.refresh_from_db()
+    assert (late.build.inputs, Result.objects.count()) == ({}, 1)
 
 
 def test_whole_build_is_carried_over_where_everything_is_the_same(begin, call):

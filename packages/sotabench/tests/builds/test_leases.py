@@ -74,6 +74,22 @@ def test_two_runners_that_claim_at_once_get_different_builds_or_none(transaction
     assert len(found) == len(set(found)) == 6
 
 
+def test_runners_that_claim_at_once_begin_no_more_of_a_repository_than_it_may_run(transactional_db, push):
+    for number in range(4):
+        push(f"{number:040x}", branch=f"b{number}")
+    runners = [create_runner(f"runner {number}")[0] for number in range(8)]
+
+    def ask(runner):
+        try:
+            return claim(runner, slot=0)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(got is not None for got in threads.map(ask, runners)) == 1
+    assert Build.objects.filter(status=Status.RUNNING).count() == 1
+
+
 def test_repository_that_was_served_longest_ago_comes_first_and_each_runs_one_build_at_a_time(
     push, runner, ada, proven
 ):
@@ -102,7 +118,7 @@ def test_drained_or_troubled_runner_gets_nothing(push, runner):
 def test_renewing_lengthens_the_lease_and_tells_the_stage(claimed):
     let_lapse(claimed.attempt)
     renewed = renew(claimed.token, stage="evaluate")
-    assert renewed.leased_until > timezone.now() + leases.LEASE / 2
+    assert renewed.leased_until > timezone.now() + leases.lease() / 2
     assert renewed.stage == "evaluate"
     with pytest.raises(Invalid, match="stage"):
         renew(claimed.token, stage="lunch")

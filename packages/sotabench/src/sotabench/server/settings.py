@@ -22,6 +22,7 @@
 | `SOTABENCH_POLL_MINUTES` | how often a repository's host is asked for new commits | `10` |
 | `SOTABENCH_KEEP_DAYS` | days after which logs, unlisted previews and webhooks' deliveries are removed | `90` |
 | `SOTABENCH_BUILDS_AT_ONCE` | builds of one repository that may run at the same time | `1` |
+| `SOTABENCH_LEASE_SECONDS` | seconds of a runner's silence after which its builds are another's | `60` |
 | `SOTABENCH_RERUN_AFTER_DAYS` | days after which a result is measured again, though nothing changed | `90` |
 | `SOTABENCH_BASE_PYTHON` | interpreter that has torchbench, which reads data sets | this one, if it has it |
 | `SOTABENCH_METRICS_TOKEN` | `/metrics` wants it as bearer token; without it only this machine may ask | |
@@ -99,6 +100,7 @@ POLL_MINUTES = _number("SOTABENCH_POLL_MINUTES", 10)
 KEEP_DAYS = _number("SOTABENCH_KEEP_DAYS", 90)
 INTERNAL_HOSTS = _names("SOTABENCH_INTERNAL_HOSTS")
 BUILDS_AT_ONCE = _number("SOTABENCH_BUILDS_AT_ONCE", 1)
+LEASE_SECONDS = _number("SOTABENCH_LEASE_SECONDS", 60)
 RERUN_AFTER_DAYS = _number("SOTABENCH_RERUN_AFTER_DAYS", 90)
 BASE_PYTHON = os.environ.get("SOTABENCH_BASE_PYTHON", "")
 METRICS_TOKEN = os.environ.get("SOTABENCH_METRICS_TOKEN", "")

@@ -3,6 +3,8 @@
 A refusal is `{"errors": [...]}` with status 400, else `{"message": "..."}`.
 """
 
+import json
+import re
 import time
 from ipaddress import IPv6Network
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from sotabench.server.accounts.middleware import SiteRequest
 
 _WINDOW = 60
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _without_nul(text: str) -> str:
@@ -35,7 +38,17 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _storable(found: dict[str, Any]) -> dict[str, Any]:
+    """Raise ValueError for what is JSON to Python alone: NaN, half of a character, NUL."""
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    text.encode()
+    if _NUL.search(text):
+        raise ValueError("expected text without NUL, which no database stores")
+    return found
+
+
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_without_nul)]
+StorableJson = Annotated[dict[str, Any], AfterValidator(_storable)]
 Key = Annotated[int, Field(ge=0, le=2**31 - 1)]
 LongKey = Annotated[int, Field(ge=0, le=2**63 - 1)]
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+from django.conf import settings
 from django.http import FileResponse, HttpRequest
 from ninja import File, Form, Schema
 from ninja.errors import AuthenticationError
@@ -17,7 +18,7 @@ from ninja.security.base import AuthBase
 from pydantic import Field, StringConstraints
 
 from sotabench.server.accounts.queries import token_in
-from sotabench.server.api.gate import Key, Text, api_of, kept_upload
+from sotabench.server.api.gate import Key, StorableJson, Text, api_of, kept_upload
 from sotabench.server.benchmarks.calls import accept_call, accept_inputs
 from sotabench.server.benchmarks.models import DataCopy
 from sotabench.server.builds import leases
@@ -56,7 +57,7 @@ api = api_of("sotabench, runners", "runner", "", auth=RunnerToken(), throttle=[]
 class Hello(Schema):
     """What a runner is, and what is wrong with it."""
 
-    facts: Json = Field(default={}, max_length=100)
+    facts: StorableJson = Field(default={}, max_length=100)
     is_trusting: bool = False
     trouble: Text = ""
 
@@ -83,7 +84,7 @@ class LogIn(Schema):
 class InputsIn(Schema):
     """All that an attempt's results depend on."""
 
-    inputs: Json = Field(max_length=100)
+    inputs: StorableJson = Field(max_length=100)
     had_network: bool = False
 
 
@@ -113,14 +114,14 @@ def claim(request: HttpRequest, body: SlotIn) -> Json:
 def renew(request: HttpRequest, body: StageIn) -> Json:
     """A sign of life: for how many seconds the build stays this attempt's."""
     leases.renew(_token(request), stage=body.stage)
-    return {"lease_seconds": leases.LEASE.seconds}
+    return {"lease_seconds": settings.LEASE_SECONDS}
 
 
 @api.post("log")
 def log(request: HttpRequest, body: LogIn) -> Json:
     """Lines for the log; the same number again changes nothing."""
     leases.append_log(_token(request), body.number, body.text)
-    return {"lease_seconds": leases.LEASE.seconds}
+    return {"lease_seconds": settings.LEASE_SECONDS}
 
 
 @api.post("inputs")
@@ -171,7 +172,7 @@ def job_json(claimed: Claim) -> Json:
     build, repository = claimed.attempt.build, claimed.attempt.build.repository
     return {
         "token": claimed.token,
-        "lease_seconds": leases.LEASE.seconds,
+        "lease_seconds": settings.LEASE_SECONDS,
         "build": {"number": build.number, "commit": build.commit, "branch": build.branch, "is_full": build.is_full},
         "repository": {
             "id": repository.pk,

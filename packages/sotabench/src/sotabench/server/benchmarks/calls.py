@@ -50,7 +50,7 @@ def accept_inputs(attempt: Attempt, inputs: dict[str, Any], *, had_network: bool
     if build.is_full or had_network:
         return Known(None, own)
     if not own and (earlier := _same(build).filter(status=Status.FINISHED, results__tier=Tier.VERIFIED).first()):
-        carry_over(build, earlier)
+        carry_over(build, earlier, attempt=attempt)
         return Known(earlier.number, [])
     return Known(None, sorted({*own, *_keys(_results_of_same(build))}))
 
@@ -61,14 +61,14 @@ def accept_call(token: str, content: bytes, predictions: Path | None, *, number:
     Raises LeaseLost, and Invalid that says why it is refused.
     """
     record = _one_record(content)
-    build = attempt_of(token).build
-    key = _key_of(record, number)
+    attempt = attempt_of(token)
+    build, key = attempt.build, _key_of(record, number)
     if not record.get("carried_over"):
-        return score_call(build, record, predictions, call_key=key)
+        return score_call(build, record, predictions, call_key=key, attempt=attempt)
     if known := build.results.filter(call_key=key).first():
         return known
     if earlier := _results_of_same(build).filter(call_key=key).select_related("build").first():
-        return carry_call(build, key, earlier.build)
+        return carry_call(build, key, earlier.build, attempt=attempt)
     raise Invalid("expected a call that was scored before under the very same conditions, found none")
 
 

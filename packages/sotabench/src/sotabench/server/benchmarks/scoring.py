@@ -43,7 +43,8 @@ from sotabench.server.benchmarks.results import (
     stored_text,
     supersede,
 )
-from sotabench.server.builds.models import Build
+from sotabench.server.builds.leases import hold
+from sotabench.server.builds.models import Attempt, Build
 from sotabench.server.errors import Invalid, NotFound
 from sotabench.server.repositories.models import Repository
 
@@ -58,12 +59,19 @@ _TIERS = (Tier.VERIFIED, Tier.SELF_REPORTED)
 _TOP = {f"Top {k} Accuracy": k for k in range(1, TOP + 1)}
 
 
-def score_call(build: Build, record: Mapping[str, Any], predictions: Path | None, *, call_key: str = "") -> Result:
+def score_call(
+    build: Build,
+    record: Mapping[str, Any],
+    predictions: Path | None,
+    *,
+    call_key: str = "",
+    attempt: Attempt | None = None,
+) -> Result:
     """The verified result of one call of a build, from the record and the predictions file that its process wrote.
 
     It takes the place of the repository's earlier results of this model, unless the build is a preview. The same call
     told twice is one result. Raises Invalid, with nothing stored, for a record or predictions that break a rule, are
-    about other images than this site's copy, or of another commit.
+    about other images than this site's copy, or of another commit; LeaseLost when the attempt ended meanwhile.
     """
     claimed = _claimed(build, record)
     copy = _copy_of(claimed)
@@ -76,23 +84,29 @@ def score_call(build: Build, record: Mapping[str, Any], predictions: Path | None
     ours["predictions"] = {"name": f"{written.sha256}.npz", "size": written.size, "sha256": written.sha256}
     stored = {name: claimed[name] for name in DECLARED if name in claimed} | ours
     with transaction.atomic():
-        _lock(build)
+        _lock(build, attempt)
         return _told_before(build, stored, key) or _added(build, stored, copy, kept, key)
 
 
-def carry_over(build: Build, earlier: Build) -> list[Result]:
-    """Every verified result of an earlier build as one of this build, each naming the one that was measured."""
+def carry_over(build: Build, earlier: Build, *, attempt: Attempt | None = None) -> list[Result]:
+    """Every verified result of an earlier build as one of this build, each naming the one that was measured.
+
+    Raises LeaseLost when the attempt ended meanwhile.
+    """
     _check_same_repository(build, earlier)
     with transaction.atomic():
-        _lock(build)
+        _lock(build, attempt)
         return [_carried(build, result) for result in earlier.results.filter(tier=Tier.VERIFIED).order_by("id")]
 
 
-def carry_call(build: Build, call_key: str, earlier: Build) -> Result:
-    """One call's verified result of an earlier build as one of this build. Raises NotFound when it has none."""
+def carry_call(build: Build, call_key: str, earlier: Build, *, attempt: Attempt | None = None) -> Result:
+    """One call's verified result of an earlier build as one of this build.
+
+    Raises NotFound when it has none, LeaseLost when the attempt ended meanwhile.
+    """
     _check_same_repository(build, earlier)
     with transaction.atomic():
-        _lock(build)
+        _lock(build, attempt)
         found = (
             earlier.results.filter(tier=Tier.VERIFIED, call_key=call_key).order_by("id").first() if call_key else None
         )
@@ -207,9 +221,11 @@ def _calibration(answered: Predictions, labels: Mapping[str, int], target_map: S
     return facts
 
 
-def _lock(build: Build) -> None:
-    """Let nobody else give results to this repository until the transaction ends."""
+def _lock(build: Build, attempt: Attempt | None) -> None:
+    """Let nobody else give results to this repository, nor end the attempt, until the transaction ends."""
     Repository.objects.select_for_update().get(pk=build.repository_id)
+    if attempt is not None:
+        hold(attempt)
 
 
 def _told_before(build: Build, record: Mapping[str, Any], call_key: str) -> Result | None:

@@ -2,8 +2,8 @@
 
     claim -> (renew, append_log)* -> end_attempt
 
-Whoever stays silent for `LEASE` loses the build: another runner may have it, and everything the first one still says is
-refused by its fencing token. `take_back_builds` is what takes leases away.
+Whoever stays silent for longer than the lease loses the build: another runner may have it, and everything the first one
+still says is refused by its fencing token. `take_back_builds` is what takes leases away.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from sotabench.lines import harmless
 from sotabench.server.builds.models import Attempt, Build, LogChunk, Runner, Stage
 from sotabench.server.builds.services import Status, move
 from sotabench.server.errors import Conflict, Invalid
+from sotabench.server.repositories.models import Repository
 
-LEASE = timedelta(seconds=60)
 LONGEST_ATTEMPT = timedelta(hours=48)
 LONGEST_WAIT = timedelta(days=14)
 MOST_ATTEMPTS = 3
@@ -45,6 +45,11 @@ class Claim:
 
     attempt: Attempt
     token: str
+
+
+def lease() -> timedelta:
+    """How long a build stays with a runner that is silent."""
+    return timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def create_runner(name: str) -> tuple[Runner, str]:
@@ -76,11 +81,11 @@ def claim(runner: Runner, *, slot: int) -> Claim | None:
         _give_back(lost, f"the runner {runner} began anew")
     if runner.is_drained or runner.trouble:
         return None
-    for build in _waiting()[:5]:
+    while (build := _waiting().first()) is not None:
         try:
             return _begin(build, runner, slot)
         except Conflict:
-            continue  # another runner was quicker
+            continue  # another runner was quicker, so what waits is no longer the same
     return None
 
 
@@ -88,7 +93,7 @@ def renew(token: str, *, stage: str = "") -> Attempt:
     """The attempt, its lease longer. Raises LeaseLost, and Invalid for a stage that there is none of."""
     if stage and stage not in Stage.values:
         raise Invalid(f"expected a stage among {', '.join(Stage.values)}, found {printable(stage, 40)!r}")
-    changes: dict[str, Any] = {"leased_until": timezone.now() + LEASE} | ({"stage": stage} if stage else {})
+    changes: dict[str, Any] = {"leased_until": timezone.now() + lease()} | ({"stage": stage} if stage else {})
     if not Attempt.objects.filter(digest=_digest(token), ended_at=None).update(**changes):
         raise LeaseLost(_why_lost(token))
     return attempt_of(token)
@@ -100,6 +105,14 @@ def attempt_of(token: str) -> Attempt:
     if attempt := found.select_related("build__repository", "runner").first():
         return attempt
     raise LeaseLost(_why_lost(token))
+
+
+def hold(attempt: Attempt) -> None:
+    """Let nobody end the attempt before this transaction is over. Raises LeaseLost when somebody has."""
+    held = Attempt.objects.select_for_update(no_key=True).filter(pk=attempt.pk)
+    now = held.values_list("ended_at", "outcome").first()
+    if now is None or now[0] is not None:
+        raise LeaseLost(f"expected an attempt that goes on, found it ended: {now[1] if now else 'it is gone'}")
 
 
 def append_log(token: str, number: int, text: str) -> None:
@@ -118,7 +131,8 @@ def append_log(token: str, number: int, text: str) -> None:
 
 @transaction.atomic
 def note_conditions(attempt: Attempt, *, inputs: dict[str, Any], inputs_key: str, had_network: bool) -> None:
-    """Keep what the build's results depend on, as its runner found it."""
+    """Keep what the build's results depend on, as its runner found it. Raises LeaseLost."""
+    hold(attempt)
     Build.objects.filter(pk=attempt.build_id).update(inputs=inputs, inputs_key=inputs_key)
     Attempt.objects.filter(pk=attempt.pk).update(had_network=had_network)
     attempt.build.refresh_from_db(fields=["inputs", "inputs_key"])
@@ -146,7 +160,7 @@ def take_back_builds(now: datetime) -> int:
     for attempt in Attempt.objects.filter(ended_at=None, deadline__lt=now).select_related("build__repository"):
         swept += _give_back(attempt, f"it did not end within {LONGEST_ATTEMPT}", status=Status.BROKEN)
     for attempt in Attempt.objects.filter(ended_at=None, leased_until__lt=now).select_related("build__repository"):
-        swept += _give_back(attempt, f"its runner was not heard of for {LEASE.seconds} seconds")
+        swept += _give_back(attempt, f"its runner was not heard of for {settings.LEASE_SECONDS} seconds")
     for build in Build.objects.filter(status=Status.QUEUED, created_at__lt=now - LONGEST_WAIT):
         swept += _move_unless_moved(build, Status.BROKEN, f"no runner took it within {LONGEST_WAIT.days} days")
     return swept
@@ -164,6 +178,10 @@ def _waiting() -> QuerySet[Build]:
 
 @transaction.atomic
 def _begin(build: Build, runner: Runner, slot: int) -> Claim:
+    """Give the build to the runner. Raises Conflict when it no longer waits, or its repository has enough that run."""
+    Repository.objects.select_for_update().get(pk=build.repository_id)
+    if build.pk not in _waiting().filter(repository=build.repository_id).values_list("pk", flat=True):
+        raise Conflict(f"expected {build} to wait still, found it moved on")
     move(build, Status.RUNNING)
     token, now = secrets.token_urlsafe(32), timezone.now()
     attempt = build.attempts.create(
@@ -172,7 +190,7 @@ def _begin(build: Build, runner: Runner, slot: int) -> Claim:
         slot=slot,
         digest=_digest(token),
         is_trusting=runner.is_trusting,
-        leased_until=now + LEASE,
+        leased_until=now + lease(),
         deadline=now + LONGEST_ATTEMPT,
     )
     return Claim(attempt, token)

@@ -118,8 +118,9 @@ def cancel_build(user: User, build: Build) -> None:
     """
     check_may_change(user, build.repository)
     reason = f"cancelled by {user.username}"
-    move(build, Status.CANCELLED, reason=reason)
+    # The attempt first, as whoever ends one does: two that wait for each other would both be refused.
     Attempt.objects.filter(build=build, ended_at=None).update(ended_at=timezone.now(), outcome=reason)
+    move(build, Status.CANCELLED, reason=reason)
 
 
 def _lock(repository: Repository) -> None:
