@@ -1,6 +1,6 @@
 """Measure everything, or the questions that are named, and write the tables of docs/performance.md.
 
-Usage: python benchmarks/run.py [loader] [cache] [evaluation] [memory] [site] [--quick]
+Usage: python benchmarks/run.py [loader] [cache] [evaluation] [memory] [site] [push] [--quick]
 
 --quick measures little and prints the tables without writing them.
 """
@@ -14,7 +14,7 @@ from measuring import load_average
 
 HERE = Path(__file__).resolve().parent
 TABLES = HERE.parent / "docs" / "tables"
-QUESTIONS = ("loader", "cache", "evaluation", "memory", "site")
+QUESTIONS = ("loader", "cache", "evaluation", "memory", "site", "push")
 
 
 def main() -> int:

