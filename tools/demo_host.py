@@ -1,5 +1,6 @@
 """The least of a git host, for the demo: a bare repository that tells a site of each push, signed as GitHub signs."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ for line in sys.stdin:
 def make_host(folder: Path) -> Path:
     """An empty bare repository."""
     bare = folder / "efficientnet_lite.git"
+    shutil.rmtree(bare, ignore_errors=True)
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch", "main", str(bare)], check=True)
     return bare
 
