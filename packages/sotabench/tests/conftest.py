@@ -21,6 +21,8 @@ from sotabench.server.papers.importing import import_files, shipped_files
 from sotabench.server.repositories.models import Repository
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+RANKED = 100
+"""Images of the benchmark on which models are ranked against each other."""
 
 
 @pytest.fixture
@@ -199,3 +201,34 @@ def git_host(settings, tmp_path):
     settings.INTERNAL_HOSTS = [host.name]
     yield host
     host.close()
+
+
+@pytest.fixture
+def predicted(record, tmp_path):
+    """A record, and its predictions file, of a model that is right on the first so many images."""
+
+    def made(name, right):
+        outputs = np.zeros((RANKED, 10), np.float32)
+        outputs[:, 3] = 1
+        outputs[:right, 7] = 2
+        builder = PredictionsBuilder(10)
+        builder.add([f"image-{number}" for number in range(RANKED)], outputs)
+        path = tmp_path / f"{name}.npz"
+        facts = write_predictions(path, builder.finish())
+        said = {"name": path.name, "size": facts.size, "sha256": facts.sha256}
+        results = {"Top 1 Accuracy": right / RANKED}
+        return record(model=name, samples=RANKED, dataset=None, predictions=said, results=results), path
+
+    return made
+
+
+@pytest.fixture
+def ranked(benchmarks, submit, predicted):
+    """Two models that nothing tells apart, and one that is far worse."""
+    benchmark = Benchmark.objects.get(dataset="ImageNet")
+    benchmark.size = RANKED
+    benchmark.save()
+    rows = "".join(f"image-{number},7\n" for number in range(RANKED))
+    set_labels(benchmark, f"id,class_index\n{rows}".encode())
+    made = [predicted("Best", 90), predicted("Close", 89), predicted("Worst", 40)]
+    return submit(*(record for record, _ in made), files={path.name: path for _, path in made})

@@ -60,21 +60,28 @@ V1, V0 = "/api/v1", "/api/v0"
 PROGRAMS = {
     f"{V1}/benchmarks": 3,
     f"{V1}/benchmarks/{SLUG}": 2,
-    f"{V1}/benchmarks/{SLUG}/results": 5,
-    f"{V1}/benchmarks/{SLUG}/results?search=resnext&offset=1": 6,
+    f"{V1}/benchmarks/{SLUG}/results": 11,
+    f"{V1}/benchmarks/{SLUG}/results?search=resnext&offset=1": 12,
     f"{V1}/benchmarks/{SLUG}/reported": 5,
     f"{V1}/papers": 2,
     f"{V1}/papers/{PAPER}": 1,
     f"{V1}/papers/{PAPER}/reported": 4,
-    f"{V1}/papers/{PAPER}/results": 4,
+    f"{V1}/papers/{PAPER}/results": 10,
     f"{V1}/repositories": 2,
     f"{V1}/repositories/{{repository}}": 1,
-    f"{V1}/repositories/{{repository}}/results": 5,
+    f"{V1}/repositories/{{repository}}/results": 10,
     f"{V1}/repositories/{{repository}}/builds": 3,
     f"{V1}/repositories/{{repository}}/builds/2": 2,
-    f"{V1}/repositories/{{repository}}/builds/2/results": 5,
+    f"{V1}/repositories/{{repository}}/builds/2/results": 11,
     f"{V1}/repositories/{{repository}}/builds/1/log": 4,
-    f"{V1}/results/{{result}}": 2,
+    f"{V1}/results/{{result}}": 8,
+    f"{V1}/results/{{result}}/history": 4,
+    f"{V1}/results/{{result}}/compare?other={{other}}": 4,
+    f"{V1}/benchmarks/{SLUG}/ties": 4,
+    f"{V1}/benchmarks/{SLUG}/plot": 4,
+    f"{V1}/benchmarks/{SLUG}/plot?against=year": 5,
+    f"{V1}/users/ada": 2,
+    f"{V1}/users/ada/repositories": 3,
     f"{V0}/repositories/": 1,
     f"{V0}/repositories/ada/": 1,
     f"{V0}/repositories/pytorch/vision/": 1,
@@ -186,7 +193,7 @@ def test_every_page_of_the_site_has_its_number(client, ada):
 def test_every_call_that_reads_has_its_number(api, root):
     paths = api.get_openapi_schema(path_prefix=f"{root}/")["paths"]
     counted = {
-        str(resolve(address.format(repository=1, result=1).partition("?")[0]).route)
+        str(resolve(address.format(repository=1, result=1, other=2).partition("?")[0]).route)
         for address in PROGRAMS | WITH_TOKEN
     }
     reading = {path for path, calls in paths.items() if "get" in calls}

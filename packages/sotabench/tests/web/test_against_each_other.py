@@ -1,45 +1,8 @@
 """Our own models against each other: ties on the leaderboard, and two models image by image."""
 
-import numpy as np
 import pytest
 
-from benchrecord import PredictionsBuilder, write_predictions
-from sotabench.server.benchmarks.labels import set_labels
-from sotabench.server.benchmarks.models import Benchmark
-
-IMAGES = 100
 BOARD = "/benchmarks/image-classification-on-imagenet"
-
-
-@pytest.fixture
-def predicted(record, tmp_path):
-    """A record, and its predictions file, of a model that is right on the first so many images."""
-
-    def made(name, right):
-        outputs = np.zeros((IMAGES, 10), np.float32)
-        outputs[:, 3] = 1
-        outputs[:right, 7] = 2
-        builder = PredictionsBuilder(10)
-        builder.add([f"image-{number}" for number in range(IMAGES)], outputs)
-        path = tmp_path / f"{name}.npz"
-        facts = write_predictions(path, builder.finish())
-        said = {"name": path.name, "size": facts.size, "sha256": facts.sha256}
-        results = {"Top 1 Accuracy": right / IMAGES}
-        return record(model=name, samples=IMAGES, dataset=None, predictions=said, results=results), path
-
-    return made
-
-
-@pytest.fixture
-def ranked(benchmarks, submit, predicted):
-    """Two models that nothing tells apart, and one that is far worse."""
-    benchmark = Benchmark.objects.get(dataset="ImageNet")
-    benchmark.size = IMAGES
-    benchmark.save()
-    rows = "".join(f"image-{number},7\n" for number in range(IMAGES))
-    set_labels(benchmark, f"id,class_index\n{rows}".encode())
-    made = [predicted("Best", 90), predicted("Close", 89), predicted("Worst", 40)]
-    return submit(*(record for record, _ in made), files={path.name: path for _, path in made})
 
 
 def test_models_that_cannot_be_told_apart_share_a_letter_on_the_leaderboard(page, ranked):

@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 
 from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.services import token_digest
+from sotabench.server.errors import NotFound
 
 _SCHEMES = ("bearer ", "jwt ", "token ")
 
@@ -25,6 +26,13 @@ def token_of(authorization: str) -> ApiToken | None:
 def tokens_of(user: User) -> QuerySet[ApiToken]:
     """The user's tokens, newest first, revoked ones among them."""
     return ApiToken.objects.filter(user=user)
+
+
+def user_by_name(username: str) -> User:
+    """The user of this name, however it is capitalised. Raises NotFound for nobody, and for a closed account."""
+    if user := User.objects.filter(username__iexact=username, is_active=True).first():
+        return user
+    raise NotFound(f"expected a user of this site, found none of the name {username[:200]!r}")
 
 
 def _living_tokens() -> QuerySet[ApiToken]:

@@ -13,9 +13,12 @@ from ninja.pagination import paginate
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope, User
+from sotabench.server.accounts.queries import user_by_name
 from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of, kept_upload
 from sotabench.server.api.paging import Pages
+from sotabench.server.api.v1_beside import RankedResultOut, ResultPages
 from sotabench.server.api.v1_repositories import router
+from sotabench.server.api.v1_results import router as results
 from sotabench.server.api.v1_shapes import (
     BenchmarkOut,
     BuildOut,
@@ -23,16 +26,16 @@ from sotabench.server.api.v1_shapes import (
     PaperOut,
     ReportedOut,
     RepositoryOut,
-    ResultOut,
-    WholeResultOut,
+    UserOut,
+    UserRepositoryOut,
 )
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.benchmarks.queries import (
     benchmark_for,
+    counted_benchmarks,
+    counted_repositories,
     current_results,
     leaderboard,
-    listed_benchmarks,
-    result_for,
     results_for,
     results_of_paper,
 )
@@ -82,7 +85,7 @@ class SubmittedOut(Schema):
 def benchmarks(request: HttpRequest, search: Text = "") -> QuerySet[Benchmark]:
     """The benchmarks that this site lists."""
     wanted = Q(task__icontains=search) | Q(dataset__icontains=search)
-    return listed_benchmarks().filter(wanted).select_related("variant_of")
+    return counted_benchmarks(request.user).filter(wanted).select_related("variant_of")
 
 
 @router.get("benchmarks/{slug}", response=BenchmarkOut)
@@ -91,8 +94,8 @@ def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
     return benchmark_for(request.user, slug)
 
 
-@router.get("benchmarks/{slug}/results", response=list[ResultOut])
-@paginate(Pages)
+@router.get("benchmarks/{slug}/results", response=list[RankedResultOut])
+@paginate(ResultPages)
 def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
     """The leaderboard: current results, best first."""
     found = leaderboard(benchmark_for(request.user, slug), request.user)
@@ -103,8 +106,9 @@ def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> Qu
 @router.get("benchmarks/{slug}/reported", response=list[ReportedOut])
 @paginate(Pages)
 def benchmark_reported(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[ReportedResult]:
-    """What papers and catalogues report, best first."""
-    return reported_on(benchmark_for(request.user, slug).slug).filter(model_name__icontains=search)
+    """What papers and catalogues report, best first; of a variant, what they report on the whole."""
+    found = benchmark_for(request.user, slug)
+    return reported_on((found.variant_of or found).slug).filter(model_name__icontains=search)
 
 
 @router.get("papers", response=list[PaperOut])
@@ -127,11 +131,26 @@ def paper_reported(request: HttpRequest, slug: Text) -> QuerySet[ReportedResult]
     return reported_by(paper_by_slug(slug)).select_related("paper")
 
 
-@router.get("papers/{slug}/results", response=list[ResultOut])
-@paginate(Pages)
+@router.get("papers/{slug}/results", response=list[RankedResultOut])
+@paginate(ResultPages)
 def paper_results(request: HttpRequest, slug: Text) -> QuerySet[Result]:
     """The current results of repositories that name the paper."""
     return results_of_paper(paper_by_slug(slug), request.user)
+
+
+@router.get("users/{username}", response=UserOut)
+def user(request: HttpRequest, username: Text) -> dict[str, Any]:
+    """One user of this site."""
+    found = user_by_name(username)
+    count = repositories_for(request.user).filter(owner=found).count()
+    return {"username": found.username, "repository_count": count}
+
+
+@router.get("users/{username}/repositories", response=list[UserRepositoryOut])
+@paginate(Pages)
+def user_repositories(request: HttpRequest, username: Text) -> QuerySet[Repository]:
+    """The repositories of a user, each with how many current results it has."""
+    return counted_repositories(user_by_name(username), request.user)
 
 
 @router.get("repositories", response=list[RepositoryOut])
@@ -153,8 +172,8 @@ def repository(request: HttpRequest, key: Key) -> Repository:
     return _repository(request, key)
 
 
-@router.get("repositories/{key}/results", response=list[ResultOut])
-@paginate(Pages)
+@router.get("repositories/{key}/results", response=list[RankedResultOut])
+@paginate(ResultPages)
 def repository_results(request: HttpRequest, key: Key) -> QuerySet[Result]:
     """The repository's current results."""
     return current_results(_repository(request, key))
@@ -173,8 +192,8 @@ def build(request: HttpRequest, key: Key, number: Key) -> Build:
     return build_of(_repository(request, key), number)
 
 
-@router.get("repositories/{key}/builds/{number}/results", response=list[ResultOut])
-@paginate(Pages)
+@router.get("repositories/{key}/builds/{number}/results", response=list[RankedResultOut])
+@paginate(ResultPages)
 def build_results(request: HttpRequest, key: Key, number: Key) -> QuerySet[Result]:
     """The results that came out of a build."""
     found = results_for(request.user).filter(build=build_of(_repository(request, key), number))
@@ -199,12 +218,6 @@ def start_again(request: HttpRequest, key: Key, number: Key, full: bool = False)
 def build_log(request: HttpRequest, key: Key, number: Key, after: LongKey = 0) -> LogPart:
     """The build's log behind `after`; ask again with `next` until `is_over`."""
     return log_of(build_of(_repository(request, key), number), after=after)
-
-
-@router.get("results/{key}", response=WholeResultOut)
-def result(request: HttpRequest, key: Key) -> Result:
-    """One result with its record."""
-    return result_for(request.user, key)
 
 
 @router.post("submissions", response=SubmittedOut, auth=TokenFor(Scope.SUBMIT))
@@ -242,3 +255,4 @@ def _repository(request: HttpRequest, key: int) -> Repository:
 
 
 api.add_router("", router)
+api.add_router("", results)

@@ -1,10 +1,9 @@
 """What `/api/v1/` answers: one class for each noun. Fractions stay fractions, times are ISO 8601 in UTC."""
 
-import json
 from datetime import datetime
 from typing import Any
 
-from ninja import Schema
+from ninja import Field, Schema
 
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.builds.models import Build
@@ -32,6 +31,8 @@ class BenchmarkOut(Schema):
     variant_of: str | None
     why_variant: str
     metrics: list[MetricOut]
+    result_count: int | None = Field(None, description="current results that the asker may see; only in the list")
+    reported_count: int | None = Field(None, description="what papers and catalogues report; only in the list")
 
     @staticmethod
     def resolve_variant_of(found: Benchmark) -> str | None:
@@ -65,6 +66,19 @@ class RepositoryOut(Schema):
     def resolve_username(found: Repository) -> str:
         """The owner's name."""
         return found.owner.username
+
+
+class UserRepositoryOut(RepositoryOut):
+    """A repository on its owner's page."""
+
+    result_count: int = Field(description="its current results")
+
+
+class UserOut(Schema):
+    """A user of this site."""
+
+    username: str
+    repository_count: int = Field(description="those that the asker may see")
 
 
 class BuildOut(Schema):
@@ -122,6 +136,7 @@ class ResultOut(Schema):
     pwc_id: str
     extra_training_data: bool | None
     superseded_by: int | None
+    carried_from: int | None
     created_at: datetime
     figures: list[FigureOut]
 
@@ -151,20 +166,14 @@ class ResultOut(Schema):
         return found.superseded_by_id
 
     @staticmethod
+    def resolve_carried_from(found: Result) -> int | None:
+        """The earlier result that was carried over, where nothing was evaluated again."""
+        return found.carried_from_id
+
+    @staticmethod
     def resolve_figures(found: Result) -> list[Any]:
         """As they were fetched along."""
         return list(found.figures.all())
-
-
-class WholeResultOut(ResultOut):
-    """A result with its record as it came."""
-
-    record: dict[str, Any]
-
-    @staticmethod
-    def resolve_record(found: Result) -> Any:
-        """The record's JSON."""
-        return json.loads(found.record)
 
 
 class PaperOut(Schema):
@@ -194,6 +203,9 @@ class ReportedOut(Schema):
     model_name: str
     benchmark: str
     paper: str | None
+    year: int | None
+    parameters: int | None
+    image_size: str
     extra_training_data: bool | None
     figures: list[ReportedFigureOut]
 
@@ -201,6 +213,11 @@ class ReportedOut(Schema):
     def resolve_paper(found: ReportedResult) -> str | None:
         """The paper's address."""
         return found.paper.slug if found.paper else None
+
+    @staticmethod
+    def resolve_year(found: ReportedResult) -> int | None:
+        """The paper's year."""
+        return found.paper.year if found.paper else None
 
     @staticmethod
     def resolve_figures(found: ReportedResult) -> list[Any]:

@@ -60,6 +60,13 @@ class PaperSide:
     reported_models: tuple[str, ...] = field(default=())
 
     @property
+    def by(self) -> str | None:
+        """Who reports the figures that count: `paper`, or `author` of the file, or nobody."""
+        if self.published:
+            return "paper"
+        return "author" if self.by_author else None
+
+    @property
     def comparisons(self) -> tuple[Comparison, ...]:
         """The comparisons that count: with the paper's row, else with what the file's author reports."""
         return self.published.comparisons if self.published else self.by_author

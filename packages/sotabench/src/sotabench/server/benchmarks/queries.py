@@ -1,13 +1,15 @@
 """What can be asked about benchmarks and results."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
+from sotabench.server.accounts.models import User
 from sotabench.server.benchmarks.models import Benchmark, Result
 from sotabench.server.errors import NotFound
-from sotabench.server.papers.models import Paper
+from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import SHORTEST_CUT_SLUG
 from sotabench.server.repositories.models import Repository
-from sotabench.server.repositories.queries import Viewer, visible_to
+from sotabench.server.repositories.queries import Viewer, repositories_for, visible_to
 
 CURRENT = Q(superseded_by=None, build__is_preview=False)
 """Results that nothing took the place of, and that stand for their repository."""
@@ -16,6 +18,24 @@ CURRENT = Q(superseded_by=None, build__is_preview=False)
 def listed_benchmarks() -> QuerySet[Benchmark]:
     """The benchmarks of the front page, with their metrics."""
     return Benchmark.objects.filter(is_listed=True).prefetch_related("metrics")
+
+
+def counted_benchmarks(viewer: Viewer) -> QuerySet[Benchmark]:
+    """The listed benchmarks, with how many results the viewer may see and how many are published elsewhere."""
+    seen = Result.objects.filter(visible_to(viewer), benchmark=OuterRef("pk"))
+    seen = seen.filter(superseded_by=None, rank_value__isnull=False).order_by()
+    reported = ReportedResult.objects.filter(benchmark=OuterRef("slug")).order_by()
+    return listed_benchmarks().annotate(
+        result_count=Coalesce(Subquery(seen.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
+        reported_count=Coalesce(Subquery(reported.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
+    )
+
+
+def counted_repositories(owner: User, viewer: Viewer) -> QuerySet[Repository]:
+    """The owner's repositories that the viewer may see, with how many current results each has."""
+    current = Count("results", filter=Q(results__superseded_by=None, results__build__is_preview=False))
+    owned = repositories_for(viewer).filter(owner=owner).annotate(result_count=current)
+    return owned.order_by("host", "owner_name", "name")
 
 
 def benchmark_by_slug(slug: str) -> Benchmark:
@@ -49,6 +69,14 @@ def result_for(viewer: Viewer, key: int) -> Result:
     if result := results_for(viewer).prefetch_related("figures").filter(pk=key).first():
         return result
     raise NotFound(f"expected a result that you may see, found none with number {key}")
+
+
+def history_of(result: Result, viewer: Viewer) -> QuerySet[Result]:
+    """The other results of the same model in the same repository on the same benchmark, newest first."""
+    same = results_for(viewer).filter(
+        repository=result.repository_id, benchmark=result.benchmark_id, model_name=result.model_name
+    )
+    return same.filter(build__is_preview=False).exclude(pk=result.pk).order_by("-id")
 
 
 def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:

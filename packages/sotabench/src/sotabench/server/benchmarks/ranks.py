@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
@@ -16,6 +16,12 @@ _BETWEEN = (
     "SELECT {part}, COUNT(*) FROM {table} WHERE benchmark_id = %s AND superseded_by_id IS NULL "
     "AND rank_value > %s AND rank_value <= %s AND repository_id NOT IN ({hidden})"
 )
+
+
+def public_rank(result: Result, ranks: Mapping[int, int]) -> int | None:
+    """The result's own place, if it is one of the current public ones and so has one."""
+    is_one_of_them = result.repository.is_public and result.superseded_by_id is None
+    return ranks.get(result.pk) if is_one_of_them else None
 
 
 def global_ranks(results: Sequence[Result]) -> dict[int, int]:

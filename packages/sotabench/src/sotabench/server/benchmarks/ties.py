@@ -13,6 +13,9 @@ from sotabench.server.benchmarks.records import record_of
 MOST = 30
 """Models that are compared at once: every pair is tested."""
 
+CHANCE = 0.05
+"""A difference that equally good models would show this often or more is a tie."""
+
 _REMEMBERED_SECONDS = 7 * 24 * 3600
 
 

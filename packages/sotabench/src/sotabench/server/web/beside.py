@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sotabench.server.benchmarks.figures import MACS, PARAMETERS, SPEED
-from sotabench.server.benchmarks.matching import Match, PaperSide, beside_papers
+from sotabench.server.benchmarks.matching import PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Figure, Metric, Result
-from sotabench.server.benchmarks.ranks import global_ranks
+from sotabench.server.benchmarks.ranks import global_ranks, public_rank
 from sotabench.server.benchmarks.verdicts import Comparison
 from sotabench.server.web.formats import amount, percent, published_percent
 
@@ -54,9 +54,7 @@ class Row:
     @property
     def beside(self) -> str:
         """Whose figures stand beside: the key of a tier, or nothing."""
-        if self.side.match is Match.MATCHED:
-            return "paper"
-        return "author" if self.side.by_author else ""
+        return self.side.by or ""
 
 
 def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | None = None) -> list[Row]:
@@ -65,7 +63,7 @@ def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | 
     `letters` are those of ties, by the result's key, where they are known.
     """
     sides, ranks = beside_papers(results), global_ranks(results)
-    rows = [_row(result, sides[result.pk], ranks.get(result.pk)) for result in results]
+    rows = [_row(result, sides[result.pk], public_rank(result, ranks)) for result in results]
     return [replace(row, letters=letters.get(row.result.pk, ())) for row in rows] if letters else rows
 
 
@@ -89,7 +87,7 @@ def _row(result: Result, side: PaperSide, rank: int | None) -> Row:
     names = {metric.name for metric in metrics}
     return Row(
         result=result,
-        rank=rank if result.repository.is_public and result.superseded_by_id is None else None,
+        rank=rank,
         cells=tuple(_cell(metric, figures.get(metric.name), beside.get(metric.name), result) for metric in metrics),
         side=side,
         declared={name: figure for name, figure in figures.items() if name not in names},

@@ -5,22 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from sotabench.server.benchmarks.models import Benchmark, Metric, Result
-from sotabench.server.papers.models import ReportedFigure, ReportedResult
-from sotabench.server.papers.queries import papers_of
+from sotabench.server.benchmarks.plotted import Plotted, plotted
+from sotabench.server.papers.models import ReportedResult
 from sotabench.server.web.beside import show
 from sotabench.server.web.formats import amount, plain
 
 WIDTH, HEIGHT = 880, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
-_MOST_OWN, _MOST_PUBLISHED = 600, 2_500
 _STEPS = (1, 2, 5)
-_KINDS = ("catalogue", "paper", "own")
 _MARKS = {
     "catalogue": '<g class="point catalogue"><title>{}</title><circle cx="{}" cy="{}" r="3"/></g>',
     "paper": '<g class="point paper"><title>{}</title>'
@@ -69,61 +67,16 @@ class Plot:
         return mark_safe("\n".join(map(_drawn_point, self.points)))  # noqa: S308 - each was made by format_html
 
 
-@dataclass(frozen=True)
-class _Found:
-    """One model before it has a place: its two numbers in the units of the axes."""
-
-    x: float
-    y: float
-    name: str
-    link: str
-    kind: str
-
-
 def plot_of(
     benchmark: Benchmark, results: QuerySet[Result], reported: QuerySet[ReportedResult], *, against: str
 ) -> Plot | None:
     """The best models' first metric against parameters (on a logarithmic axis) or year; None with nothing to show."""
+    found = plotted(benchmark, results, reported, against=against)
     metric = next(iter(benchmark.metrics.all()), None)
-    if metric is None:
-        return None
-    found = [*_published(reported, metric, against), *_own(results, metric, against)]
-    # What is drawn last lies on top: results over papers over catalogues.
-    found.sort(key=lambda one: _KINDS.index(one.kind))
-    return _drawn(found, metric, against) if found else None
+    return _drawn(found, metric, against) if metric and found else None
 
 
-def _own(results: QuerySet[Result], metric: Metric, against: str) -> list[_Found]:
-    """The best results. Of each only a few numbers are read: a picture needs no records."""
-    sign = 1 if metric.higher_is_better else -1
-    bare = results.select_related(None).prefetch_related(None)
-    rows = list(bare.values_list("pk", "model_name", "rank_value", "parameters", "arxiv_id", "pwc_id")[:_MOST_OWN])
-    named = rows if against == "year" else []
-    by_arxiv, by_pwc = papers_of((row[4] for row in named), (row[5] for row in named))
-    found = []
-    for pk, name, value, parameters, arxiv_id, pwc_id in rows:
-        paper = by_arxiv.get(arxiv_id) or by_pwc.get(pwc_id)
-        x = parameters if against == "parameters" else (paper and paper.year)
-        if x and value is not None:
-            found.append(_Found(float(x), sign * value, name, reverse("result", args=[pk]), "own"))
-    return found
-
-
-def _published(rows: QuerySet[ReportedResult], metric: Metric, against: str) -> list[_Found]:
-    """The best published rows, as few columns of them."""
-    x = "parameters" if against == "parameters" else "paper__year"
-    figures = ReportedFigure.objects.filter(result=OuterRef("pk"), metric=metric.name).values("value")[:1]
-    bare = rows.filter(rank_value__isnull=False).select_related(None).prefetch_related(None)
-    columns = bare.annotate(y=Subquery(figures)).values_list(x, "y", "model_name", "paper__slug", "reporter")
-    link_of = cache(lambda slug: reverse("paper", args=[slug]) if slug else "")
-    return [
-        _Found(float(x), y, name, link_of(slug), kind)
-        for x, y, name, slug, kind in columns[:_MOST_PUBLISHED]
-        if x and y is not None
-    ]
-
-
-def _drawn(found: Sequence[_Found], metric: Metric, against: str) -> Plot:
+def _drawn(found: Sequence[Plotted], metric: Metric, against: str) -> Plot:
     is_log = against == "parameters"
     across: Callable[[float], float] = math.log10 if is_log else float
     x_low, x_high = _widened([across(one.x) for one in found], least=0.5 if is_log else 1)
@@ -135,10 +88,15 @@ def _drawn(found: Sequence[_Found], metric: Metric, against: str) -> Plot:
     def y_at(value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM), 1)
 
+    link_of_paper = cache(lambda slug: reverse("paper", args=[slug]) if slug else "")
+
+    def link_of(one: Plotted) -> str:
+        return reverse("result", args=[one.result]) if one.result is not None else link_of_paper(one.paper)
+
     years = _years(x_low, x_high)
     x_ticks = _powers(x_low, x_high) if is_log else years
     return Plot(
-        points=tuple(Point(x_at(one.x), y_at(one.y), _label(one, metric), one.link, one.kind) for one in found),
+        points=tuple(Point(x_at(one.x), y_at(one.y), _label(one, metric), link_of(one), one.kind) for one in found),
         x_ticks=tuple(Tick(x_at(value), amount(value) if is_log else f"{value:.0f}") for value in x_ticks),
         y_ticks=tuple(Tick(y_at(value), show(value, metric, 1000)) for value in _round_steps(y_low, y_high)),
         x_name="parameters" if is_log else "year of the paper",
@@ -146,7 +104,7 @@ def _drawn(found: Sequence[_Found], metric: Metric, against: str) -> Plot:
     )
 
 
-def _label(one: _Found, metric: Metric) -> str:
+def _label(one: Plotted, metric: Metric) -> str:
     return f"{one.name}: {show(one.y, metric)}"
 
 

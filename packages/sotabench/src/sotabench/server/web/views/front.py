@@ -1,15 +1,11 @@
 """The front page, the list of benchmarks, what browsers and robots ask for."""
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 
-from sotabench.server.benchmarks.models import Benchmark, Result
-from sotabench.server.benchmarks.queries import CURRENT, listed_benchmarks, results_for
-from sotabench.server.papers.models import ReportedResult
-from sotabench.server.repositories.queries import Viewer, visible_to
+from sotabench.server.benchmarks.queries import CURRENT, counted_benchmarks, results_for
 from sotabench.server.web.beside import rows_of
 from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.views.answers import page
@@ -50,14 +46,3 @@ def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a view
 def robots(request: HttpRequest) -> HttpResponse:
     """What programs that read everything should leave alone."""
     return render(request, "web/robots.txt", content_type="text/plain")
-
-
-def counted_benchmarks(viewer: Viewer) -> QuerySet[Benchmark]:
-    """The listed benchmarks, with how many results the viewer may see and how many are published elsewhere."""
-    seen = Result.objects.filter(visible_to(viewer), benchmark=OuterRef("pk"))
-    seen = seen.filter(superseded_by=None, rank_value__isnull=False).order_by()
-    reported = ReportedResult.objects.filter(benchmark=OuterRef("slug")).order_by()
-    return listed_benchmarks().annotate(
-        result_count=Coalesce(Subquery(seen.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
-        reported_count=Coalesce(Subquery(reported.values("benchmark").annotate(n=Count("pk")).values("n")), 0),
-    )

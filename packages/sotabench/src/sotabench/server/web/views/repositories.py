@@ -3,16 +3,15 @@
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 
-from sotabench.server.accounts.models import User
-from sotabench.server.benchmarks.queries import current_results
+from sotabench.server.accounts.queries import user_by_name
+from sotabench.server.benchmarks.queries import counted_repositories, current_results
 from sotabench.server.builds.queries import builds_of
 from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
-from sotabench.server.repositories.queries import repositories_for, repository_for
+from sotabench.server.repositories.queries import repository_for
 from sotabench.server.web.addresses import identity_path, repository_url
 from sotabench.server.web.beside import rows_of
 from sotabench.server.web.formats import plain
@@ -25,10 +24,8 @@ _BUILDS = 20
 @page
 def user(request: HttpRequest, username: str) -> HttpResponse:
     """Who it is, and the repositories that the visitor may see."""
-    found = get_object_or_404(User, username__iexact=username, is_active=True)
-    current = Count("results", filter=Q(results__superseded_by=None, results__build__is_preview=False))
-    owned = repositories_for(request.user).filter(owner=found).annotate(result_count=current)
-    facts = {"person": found, "list": page_of(owned.order_by("host", "owner_name", "name"), Chosen(request.GET))}
+    found = user_by_name(username)
+    facts = {"person": found, "list": page_of(counted_repositories(found, request.user), Chosen(request.GET))}
     return render(request, "web/user.html", facts)
 
 

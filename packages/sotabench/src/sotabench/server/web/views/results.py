@@ -6,8 +6,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 
 from sotabench.server.benchmarks.models import Result
-from sotabench.server.benchmarks.queries import leaderboard, result_for, results_for
-from sotabench.server.benchmarks.ties import compare_results
+from sotabench.server.benchmarks.queries import history_of, leaderboard, result_for
+from sotabench.server.benchmarks.ties import CHANCE, compare_results
 from sotabench.server.builds.queries import last_attempt
 from sotabench.server.errors import NotFound
 from sotabench.server.repositories.queries import Viewer
@@ -20,7 +20,6 @@ from sotabench.server.web.views.answers import page
 _CATALOGUE_ROWS = 20
 _MOST_RIVALS = 50
 _MOST_DIGITS = 18
-_CHANCE = 0.05
 
 
 @page
@@ -29,9 +28,6 @@ def result(request: HttpRequest, key: int) -> HttpResponse:
     found = result_for(request.user, key)
     row = rows_of([found])[0]
     metrics = [cell.metric for cell in row.cells]
-    history = results_for(request.user).filter(
-        repository=found.repository, benchmark=found.benchmark, model_name=found.model_name, build__is_preview=False
-    )
     facts = {
         "result": found,
         "run": last_attempt((found.carried_from or found).build),
@@ -40,7 +36,7 @@ def result(request: HttpRequest, key: int) -> HttpResponse:
         "declared": [figure for figure in row.declared.values() if figure.tier == "declared"],
         "candidates": published_rows(row.side.candidates, metrics),
         "catalogues": catalogue_rows(row.side.catalogues[:_CATALOGUE_ROWS], metrics),
-        "history": history.exclude(pk=found.pk).order_by("-id")[:20],
+        "history": history_of(found, request.user)[:20],
         "sections": sections_of(found.record),
         "rivals": _rivals(found, request.user) if found.predictions and found.benchmark.labels else [],
     }
@@ -68,7 +64,7 @@ def compare(request: HttpRequest, key: int) -> HttpResponse:
     compared = compare_results(first, second)
     facts: dict[str, object] = {"first": first, "second": second, "compared": compared}
     if compared is not None:
-        facts |= {"low_high": compared.interval(), "is_tie": compared.p_value >= _CHANCE}
+        facts |= {"low_high": compared.interval(), "is_tie": compared.p_value >= CHANCE}
     return render(request, "web/compare.html", facts)
 
 

@@ -1,0 +1,174 @@
+"""A result with what its page shows beside it: rank, the paper's figures and verdicts, catalogues, ties, plots."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ninja import Field, Schema
+
+from sotabench.server.api.paging import Pages
+from sotabench.server.api.v1_shapes import ReportedOut, ResultOut
+from sotabench.server.benchmarks.matching import PaperSide, beside_papers
+from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.ranks import global_ranks, public_rank
+from sotabench.server.benchmarks.verdicts import Comparison, Verdict
+
+
+class ComparisonOut(Schema):
+    """One metric, measured and published; `difference` is measured minus published, in the metric's own unit."""
+
+    metric: str
+    measured: float
+    low: float | None
+    high: float | None
+    published: float
+    published_text: str
+    difference: float
+    verdict: Verdict
+    reason: str = Field(description="why it is not comparable, else empty")
+
+    @staticmethod
+    def resolve_low(found: Comparison) -> float | None:
+        """The lower end of the measured figure's 95 % interval."""
+        return found.interval[0] if found.interval else None
+
+    @staticmethod
+    def resolve_high(found: Comparison) -> float | None:
+        """Its upper end."""
+        return found.interval[1] if found.interval else None
+
+
+class PublishedOut(Schema):
+    """A published row, and the result's figures beside it."""
+
+    row: ReportedOut
+    comparisons: list[ComparisonOut]
+    holds: bool
+
+
+class BesideOut(Schema):
+    """Whether the result reproduces what is published: `holds` is the tick."""
+
+    match: str = Field(description="no_paper, paper_unknown, model_not_reported, several or matched")
+    explanation: str
+    paper: str | None
+    published_name: str | None = Field(description="what the paper calls the model")
+    by: str | None = Field(description="whose figures are compared: those of the paper, or of the file's author")
+    comparisons: list[ComparisonOut]
+    holds: bool
+
+    @staticmethod
+    def resolve_match(found: PaperSide) -> str:
+        """How the result meets its paper."""
+        return found.match.name.lower()
+
+    @staticmethod
+    def resolve_explanation(found: PaperSide) -> str:
+        """The same as a sentence."""
+        return found.match.value
+
+    @staticmethod
+    def resolve_paper(found: PaperSide) -> str | None:
+        """The paper's address."""
+        return found.paper.slug if found.paper else None
+
+    @staticmethod
+    def resolve_published_name(found: PaperSide) -> str | None:
+        """The name of the paper's own row, when there is one."""
+        return found.published.row.model_name if found.published else None
+
+
+class WholeBesideOut(BesideOut):
+    """All that is published about the model."""
+
+    published: PublishedOut | None = Field(description="the paper's own row for this model")
+    candidates: list[ReportedOut] = Field(description="the paper's rows that may be meant; nothing is guessed")
+    by_author: list[ComparisonOut] = Field(description="with what the file's author reports")
+    catalogues: list[PublishedOut] = Field(description="what catalogues publish under this name")
+    reported_models: list[str] = Field(description="the models that the paper reports")
+
+
+class RankedResultOut(ResultOut):
+    """A result with its place among the current public ones of its benchmark, and the paper's side."""
+
+    rank: int | None
+    beside: BesideOut
+
+
+class WholeResultOut(ResultOut):
+    """A result with its record as it came, and all that is published beside it."""
+
+    rank: int | None
+    beside: WholeBesideOut
+    record: dict[str, Any]
+
+    @staticmethod
+    def resolve_record(found: Result) -> Any:
+        """The record's JSON."""
+        return json.loads(found.record)
+
+
+class TieOut(Schema):
+    """A result and its letters: results that share one are a statistical tie."""
+
+    result: int
+    model_name: str
+    letters: list[str]
+
+
+class CountsOut(Schema):
+    """On how many images both, one or neither was right; `difference` is the first's accuracy less the second's."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    is_tie: bool
+
+
+class ComparedOut(Schema):
+    """Two results image by image; `images` is null where predictions or labels for exactly their images are missing."""
+
+    first: int
+    second: int
+    images: CountsOut | None
+
+
+class PointOut(Schema):
+    """One model of the plot: `y` is its figure, `x` its parameters or its paper's year."""
+
+    kind: str = Field(description="own, paper or catalogue")
+    name: str
+    x: float
+    y: float
+    result: int | None
+    paper: str | None
+
+
+class PlotOut(Schema):
+    """What the plot draws: the best results and published figures that say both numbers."""
+
+    metric: str | None
+    against: str
+    points: list[PointOut]
+
+
+class ResultPages(Pages):
+    """Pages of results, each with its rank and its paper's side, for a fixed number of queries a page."""
+
+    def paginate_queryset(self, queryset: Any, pagination: Any, request: Any, **params: Any) -> dict[str, Any]:
+        """The page, its results with what stands beside them."""
+        found = super().paginate_queryset(queryset, pagination, request, **params)
+        return found | {"items": with_sides(list(found["items"]))}
+
+
+def with_sides(results: Sequence[Result]) -> Sequence[Result]:
+    """The results, now with `rank` and `beside`, as if the query had brought them along."""
+    sides, ranks = beside_papers(results), global_ranks(results)
+    for result in results:
+        vars(result).update(rank=public_rank(result, ranks), beside=sides[result.pk])
+    return results
