@@ -129,6 +129,7 @@ print(len(data), len(data.wnids), len(plain.classes), data.classes[0][0])
     assert in_base(code, thousand.tree).split() == ["1200", "1000", "1000", "tench"]
     described = torchbench("data", "describe", thousand.tree).decode()
     assert "1,200 images" in described
+    assert (thousand.tree / "files-read.npz").is_file()
     assert f"fingerprint {thousand.copy.fingerprint}" in described
     assert "decoys" in described
 

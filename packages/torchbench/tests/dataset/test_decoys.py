@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from torchbench.__main__ import main
 from torchbench.dataset import ImageNetReader
 from torchbench.dataset.decoys import DECOYS_FILE
 from torchbench.dataset.labels import wnids
-from torchbench.errors import DataError
+from torchbench.errors import BrokenImage, DataError
 
 
 @pytest.fixture
@@ -101,3 +103,22 @@ def test_loop_of_ones_own_writes_its_predictions_on_a_sealed_copy(copy, environm
     assert set(predictions.ids) == {path.stem for path in copy.glob("val/*/*")}
     assert (record["results"], record["dataset"]["sealed"]) == ({}, True)
     assert "%" not in capsys.readouterr().out
+
+
+def test_unchanged_copy_is_not_read_again_by_who_may_only_read_it(copy, find):
+    main(["data", "finish", str(copy)])
+    before = find(copy)
+    broken = min(copy.glob("val/*/*"))
+    facts, content = broken.stat(), broken.read_bytes()
+    broken.write_bytes(bytes(len(content)))  # the same size and inode
+    os.utime(broken, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert find(copy).fingerprint == before.fingerprint  # so it was not read
+    os.utime(broken)
+    with pytest.raises(BrokenImage, match=broken.name):
+        find(copy)
+
+
+def test_copy_that_was_copied_once_more_is_read_anew(copy, find, tmp_path):
+    main(["data", "finish", str(copy)])
+    shutil.copytree(copy, tmp_path / "elsewhere")
+    assert find(tmp_path / "elsewhere").fingerprint == find(copy).fingerprint

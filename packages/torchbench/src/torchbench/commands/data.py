@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from torchbench.dataset import ImageNetReader, TestSet
-from torchbench.dataset.decoys import DECOYS_FILE, DECOYS_SENTENCE
+from torchbench.dataset.decoys import DECOYS_FILE, DECOYS_SENTENCE, MEMORY_FILE
 from torchbench.dataset.found import FilePaths
 from torchbench.dataset.labels import class_names, wnids
 from torchbench.images import ImageFiles
@@ -58,12 +60,18 @@ def facts_of(found: TestSet) -> dict[str, Any]:
 def finish(arguments: argparse.Namespace) -> None:
     """Write beside the decoys of a platform's copy, `val/<wnid>/...`, what torchvision and this library want there.
 
-    `meta.bin` holds the names of all classes, and for every image, by name, the folder that it lies in.
+    `meta.bin` holds the names of all classes, and for every image, by name, the folder that it lies in. The files,
+    which have their final times by then, are read once more, and what was learnt of them is kept there too.
     """
     lying = sorted((file.name, file.parent.name) for file in (arguments.folder / "val").glob("*/*"))
     names = {wnid: tuple(text.split(", ")) for wnid, text in zip(wnids(), class_names(), strict=True)}
     torch.save((names, [folder for _, folder in lying]), arguments.folder / "meta.bin")
     (arguments.folder / DECOYS_FILE).write_text(f"{DECOYS_SENTENCE}\n", encoding="utf-8")
+    (arguments.folder / MEMORY_FILE).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as kept:
+        ImageNetReader().find(arguments.folder, remember=Path(kept))
+        for memory in Path(kept).iterdir():
+            shutil.copyfile(memory, arguments.folder / MEMORY_FILE)
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

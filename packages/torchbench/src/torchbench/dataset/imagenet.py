@@ -7,7 +7,7 @@ from pathlib import Path
 from torchbench.dataset import torchvision_facts
 from torchbench.dataset.archives import MARKER, Archive, extract, is_unfinished
 from torchbench.dataset.class_folders import CLASSES, by_class
-from torchbench.dataset.decoys import DECOYS_SENTENCE, has_decoys
+from torchbench.dataset.decoys import DECOYS_SENTENCE, has_decoys, memory_beside
 from torchbench.dataset.devkit import check_devkit
 from torchbench.dataset.fingerprint import check_files
 from torchbench.dataset.flat import in_one_folder
@@ -93,7 +93,7 @@ class ImageNetReader:
         sentences = (DECOYS_SENTENCE,) if has_decoys(root) else subset_sentences(found)
         if not is_complete(found) and (root / self.val_archive.name).is_file():
             sentences += (f"{self.val_archive.name} is not read: val/ has images; to extract it anew, remove val/",)
-        checked = check_files(found.folder, found.files, remember=remember)
+        checked = check_files(found.folder, found.files, remember=remember, known_already=memory_beside(root))
         return TestSet(
             images=ImageFiles(FilePaths(found.folder, found.files)),
             ids=ids_of(found.files),

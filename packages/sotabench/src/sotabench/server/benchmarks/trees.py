@@ -46,6 +46,7 @@ def write_images(source: Path, images: Sequence[Placed], target: Path, *, tell: 
         if hashlib.sha256(content).hexdigest() != each.image.sha256:
             raise Unusable(f"expected {source / each.image.file} as it was a moment ago, found it changed; try again")
         (target / each.path).write_bytes(content)
+        os.utime(target / each.path, (_ONE_TIME, _ONE_TIME))
         if done % step == 0 and len(order) >= 1000:
             tell(f"{done:,} of {len(order):,} images copied")
 
