@@ -75,7 +75,8 @@ class _Address:
 def check_out(workplace: Workplace, source: Source, limits: Limits = LIMITS) -> Tree:
     """The commit's files in the workplace's repository folder.
 
-    Raises Failed when the branch does not lead to it, when git cannot fetch it, or when a required file is missing.
+    Raises Failed when the branch does not lead to it, when git cannot fetch it, or when a required file is missing;
+    Broken when the host does not answer.
     """
     address = _address(source)
     for folder in (workplace.repository, workplace.facts):
@@ -214,6 +215,8 @@ def _found(workplace: Workplace) -> Tree:
         answer: Mapping[str, object] = json.loads(
             read_strangers_file(workplace.facts / "tree.json", limit=_MOST_FACTS, error=BenchRecordError)
         )
+        if "broken" in answer:
+            raise Broken(str(answer["broken"]))
         if "failed" in answer:
             raise Failed(str(answer["failed"]))
         tree = Tree(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import uv
 
 from benchrecord.errors import BenchRecordError
 from benchrecord.files import read_strangers_file
-from sotabench.errors import Failed
+from sotabench.errors import Broken, Failed
 from sotabench.runner.base import held_names
 from sotabench.runner.inside_files import inside_mount
 from sotabench.runner.sandbox import Limits, Mount, Outcome, Task
@@ -30,6 +31,9 @@ LIMITS = Limits(seconds=1800, memory=8 << 30, disk=10 << 30, files=500_000, proc
 TOOL, EXCLUDED, SCRATCH = "/work/tools/uv", "/work/tools/excluded.txt", "/work/uv"
 MOST_FROZEN = 4 << 20
 _WORDS = 3000
+_SILENT = re.compile(
+    r"error sending request|tunnel error|dns error|operation timed out|status (?:server|50)", re.IGNORECASE
+)
 
 
 @dataclass
@@ -96,6 +100,7 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
             stop=workplace.stop,
         )  # fmt: skip
     check_ended(outcome, "resolving requirements.txt")
+    _check_index(words)
     if outcome.code:
         return [], str(words)
     try:
@@ -103,6 +108,12 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
     except BenchRecordError as error:
         raise Failed(f"uv wrote no lock: {error}") from error
     return [line for line in text.replace("\\\n", " ").splitlines() if line.strip()], ""
+
+
+def _check_index(words: Words) -> None:
+    """Raise Broken where the machine's own index did not answer: that is no fault of the requirements."""
+    if _SILENT.search(str(words)):
+        raise Broken(f"the package index does not answer: {words}")
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,8 @@ def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
     with workplace.proxy(rules) as network:
         outcome = workplace.sandbox.run(_task(workplace, filling, network), output=output, stop=workplace.stop)
     check_ended(outcome, "environment")
+    if outcome.code and not filling.from_repository:
+        _check_index(words)
     if outcome.code:
         raise Failed(f"requirements.txt cannot be installed: {words}")
     return read_frozen(workplace)

@@ -5,11 +5,12 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sotabench.errors import Failed
+from sotabench.errors import Broken, Failed
 from sotabench.runner.checkout import Source, check_out
 from sotabench.runner.egress import Rules
 from sotabench.runner.sandbox import Trusted
@@ -143,6 +144,26 @@ def test_hooks_filters_and_settings_of_a_repository_run_nothing(workplace, repos
     assert sorted(path.name for path in workplace.facts.iterdir()) == ["tree.json"]
     assert not list((workplace.repository / ".git").glob("hooks/*"))
     say("git filters and hooks: stopped, git has our settings alone, and a fresh folder without templates")
+
+
+def test_host_that_does_not_answer_is_not_the_repositorys_fault(new_workplace, certificate, unused_tcp_port):
+    place = new_workplace("silent", certificates=certificate[0])
+    url = f"https://git.test:{unused_tcp_port}/repository/.git"
+    with pytest.raises(Broken, match="the host of https://git.test:.* does not answer"):
+        check_out(place, Source(url, "main", "0" * 40))
+
+
+def test_branch_that_is_not_there_is(over_https, repository):
+    place, source = over_https
+    commit = repository.commit()
+    with pytest.raises(Failed, match="could not fetch the branch gone"):
+        check_out(place, replace(source(commit), branch="gone"))
+
+
+@pytest.fixture
+def unused_tcp_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def test_checkout_leaves_no_key_behind(workplace, repository):

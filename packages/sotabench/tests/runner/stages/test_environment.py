@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from sotabench.errors import Failed
+from sotabench.errors import Broken, Failed
+from sotabench.runner.egress import Rules
 from sotabench.runner.environment import make_environment, run_setup
+from sotabench.runner.package_index import PackageIndex
 from sotabench.runner.sandbox import Limits, Mount, Task, Trusted
 from sotabench.runner.shared_environments import sweep_environments
 from sotabench.runner.workplace import REPOSITORY
@@ -112,6 +114,12 @@ def test_platforms_own_packages_win_and_the_log_says_so(checked_out, make_wheel,
 def test_requirements_that_cannot_be_had_fail_in_uvs_own_words(checked_out, store):
     with pytest.raises(Failed, match="(?s)requirements.txt cannot be installed: .*nowhere-to-be-found"):
         make_environment(checked_out({"requirements.txt": "nowhere-to-be-found==3\n"}), store)
+
+
+def test_index_that_does_not_answer_is_not_the_repositorys_fault(new_workplace, checked_out, store):
+    index = PackageIndex({"UV_DEFAULT_INDEX": "https://index.test/simple", "UV_HTTP_RETRIES": "0"}, (), Rules())
+    with pytest.raises(Broken, match="the package index does not answer"):
+        make_environment(checked_out({"requirements.txt": "small\n"}, new_workplace("silent", index=index)), store)
 
 
 def test_nobody_can_write_a_shared_environment(checked_out, make_wheel, store):

@@ -1,11 +1,12 @@
 """Inside the sandbox: one commit of one branch, its submodules and its large files, in the current folder.
 
 Reads what is wanted from SOTABENCH_CHECKOUT, writes `tree.json` into the folder of facts: either what was checked out
-or `{"failed": sentence}`. Git's own words go to the log.
+or `{"failed": sentence}` or, where the host does not answer, `{"broken": sentence}`. Git's own words go to the log.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,10 +17,18 @@ WANTED = json.loads(os.environ.get("SOTABENCH_CHECKOUT", "{}"))
 REMOTE = "refs/remotes/origin/"
 GITLINK = "160000"
 MOST_DEPTH = 10
+SILENT = re.compile(
+    r"Could not resolve|Failed to connect|timed out|Connection (?:refused|reset)|tunnel failed, response 50|"
+    r"returned error: 50|unexpected disconnect|the proxy (?:hung up|refused .* 50)"
+)
 LARGE_FILES = (
     *("-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.smudge=git-lfs smudge -- %f"),
     *("-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true"),
 )
+
+
+class Unreachable(Exception):  # noqa: N818 - as it is said
+    """The host does not answer, for which nobody here is to blame."""
 
 
 class Failed(Exception):  # noqa: N818 - as the platform calls it
@@ -32,6 +41,8 @@ def main() -> None:
         answer = check_out(WANTED["url"], WANTED["branch"], WANTED["commit"])
     except Failed as error:
         answer = {"failed": str(error)}
+    except Unreachable as error:
+        answer = {"broken": str(error)}
     with open(os.path.join(WANTED["facts"], "tree.json"), "w", encoding="utf-8") as file:
         json.dump(answer, file)
 
@@ -53,9 +64,13 @@ def check_out(url: str, branch: str, commit: str) -> "dict[str, Any]":
 
 
 def fetch_tip(branch: str) -> str:
-    """The branch's newest commit, fetched alone."""
+    """The branch's newest commit, fetched alone. Raises Unreachable too."""
     reference = f"+refs/heads/{branch}:{REMOTE}{branch}"
-    if run("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", reference).returncode:
+    done = run("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", reference, hear=True)
+    print(done.stderr, end="")
+    if done.returncode and SILENT.search(done.stderr):
+        raise Unreachable(f"the host of {WANTED['shown']} does not answer: git's words are above")
+    if done.returncode:
         raise Failed(f"git could not fetch the branch {branch} from {WANTED['shown']}: its words are above")
     return git("rev-parse", REMOTE + branch)
 
@@ -66,7 +81,8 @@ def check_reachable(url: str, branch: str, commit: str) -> None:
     git("init", "--quiet", "--bare", f"--object-format={'sha256' if len(commit) == 64 else 'sha1'}", history)
     reference = f"refs/heads/{branch}:refs/heads/{branch}"
     there = ("--git-dir", history)
-    run(*there, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", url, reference)
+    run(*there, "remote", "add", "--", "origin", url)
+    run(*there, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", "origin", reference)
     offline = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
     found = run(*there, "merge-base", "--is-ancestor", commit, f"refs/heads/{branch}", quiet=True, variables=offline)
     shutil.rmtree(history, ignore_errors=True)
@@ -129,21 +145,21 @@ def content(name: str) -> str:
 
 def git(*words: str) -> str:
     """What git answers. Raises Failed when it does not."""
-    done = run(*words, capture=True)
+    done = run(*words)
     if done.returncode:
         raise Failed(f"git {words[0]} failed: its words are above")
     return str(done.stdout).strip()
 
 
 def run(
-    *words: str, quiet: bool = False, capture: bool = False, variables: "Optional[Mapping[str, str]]" = None
+    *words: str, quiet: bool = False, hear: bool = False, variables: "Optional[Mapping[str, str]]" = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run git with nothing but our own settings."""
     return subprocess.run(
         ["git", *words],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if capture else None,
-        stderr=subprocess.DEVNULL if quiet else sys.stdout.fileno(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else subprocess.PIPE if hear else sys.stdout.fileno(),
         env={**os.environ, **(variables or {})},
         text=True, errors="surrogateescape", check=False,
     )  # fmt: skip
