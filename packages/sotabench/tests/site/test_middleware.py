@@ -64,6 +64,7 @@ def test_members_only_site_shows_a_stranger_the_door(ask, ada, settings):
     assert ask("/api/v1/results", Authorization=f"Bearer {text}")[0].status_code == 200
 
 
+@pytest.mark.django_db
 def test_metrics_are_for_this_machine_or_for_whoever_has_the_token(settings):
     get = RequestFactory().get
     assert metrics(get("/metrics")).status_code == 200

@@ -82,7 +82,7 @@ def evaluate(attempt: Attempt, workplace: Workplace, prepared: Prepared, shop: S
         data = Data(
             imagenet=shop.images(attempt.job, "ImageNet"),
             prepared=shop.prepared_images(attempt.job, "ImageNet"),
-            uploads=uploads(attempt, workplace.folder / "uploads"),
+            uploads=uploads(attempt, workplace.kept / "uploads"),
         )
         limits, devices = shop.evaluation_limits, shop.settings.devices
         task = evaluation_task(workplace, prepared.environment, data, limits, network=network, devices=devices)
@@ -111,15 +111,21 @@ def judge(outcome: Outcome, collected: Collected) -> None:
 
 
 def uploads(attempt: Attempt, folder: Path) -> dict[str, Path]:
-    """The data sets that the repository brought along, by the path that it asked for."""
-    folder.mkdir(mode=0o755)
-    found: dict[str, Path] = {}
-    for file in attempt.job.files:
-        path = folder / str(len(found))
-        attempt.report.fetch(str(file["sha256"]), path)
-        path.chmod(0o644)
-        found[str(file["path"])] = path
-    return found
+    """The data sets that the repository brought along, by the path that it asked for; kept in `folder` by digest.
+
+    What no data set is any more is removed.
+    """
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    wanted = {str(file["sha256"]): int(file["size"]) for file in attempt.job.files}
+    for path in folder.iterdir():
+        if path.name not in wanted:
+            path.unlink()
+    for sha256, size in wanted.items():
+        path = folder / sha256
+        if not path.exists():
+            attempt.log.say(f"fetching a data set of {size} bytes from the site")
+            attempt.report.fetch(sha256, path)
+    return {str(file["path"]): folder / str(file["sha256"]) for file in attempt.job.files}
 
 
 def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A call about an attempt is said again while the site does not answer, for as long as the lease lasts.
 """
 
+import hashlib
 import json
 import threading
 import time
@@ -126,11 +127,20 @@ class Report:
         return self._say("calls", data={"number": str(number)}, files=files)
 
     def fetch(self, sha256: str, path: Path) -> None:
-        """The bytes of an uploaded data set. Raises LeaseLost, Broken."""
+        """The bytes of an uploaded data set, whole or not at all. Raises Broken."""
+        coming = path.with_name(f".{path.name}.coming")
         try:
-            self.site.fetch(f"files/{sha256}", path, attempt=self.job.token)
+            self.site.fetch(f"files/{sha256}", coming, attempt=self.job.token)
+            with coming.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                raise Broken(f"expected a data set of SHA-256 {sha256}, found {found}")
+            coming.chmod(0o644)
+            coming.replace(path)
         except (SiteRefused, SiteUnreachable, OSError) as error:
             raise Broken(f"a data set of the repository could not be fetched: {error}") from error
+        finally:
+            coming.unlink(missing_ok=True)
 
     def end(self, status: str, reason: str) -> str:
         """The attempt is over; what became of the build. Raises LeaseLost."""

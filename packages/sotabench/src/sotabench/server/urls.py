@@ -4,10 +4,12 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from sotabench.server import observing
+from sotabench.server import gauges, observing
 from sotabench.server.api.webhooks import webhook
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # nobody counts tries there
+
+gauges.register()
 
 urlpatterns = [
     path("healthz", observing.health),
