@@ -148,8 +148,10 @@ class Flaky(http.server.BaseHTTPRequestHandler):
 
     answers: ClassVar[list] = []
     heard: ClassVar[list] = []
+    headers_heard: ClassVar[list] = []
 
     def do_POST(self):
+        self.headers_heard.append(self.headers)
         self.heard.append(self.rfile.read(int(self.headers["Content-Length"])))
         answer = self.answers.pop(0) if self.answers else 200
         if answer == "cut":
@@ -250,3 +252,8 @@ def test_lease_is_kept_while_a_build_is_silent(site, build, tmp_path):
 
     run_one(site, tmp_path, work)
     assert ended(build)[0] == Status.FINISHED
+
+
+def test_runner_beside_a_site_behind_a_proxy_is_not_sent_away_to_https(flaky):
+    a_report(flaky).renew()
+    assert Flaky.headers_heard[-1]["X-Forwarded-Proto"] == "https"

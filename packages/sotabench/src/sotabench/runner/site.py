@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,6 +20,7 @@ from sotabench.errors import Broken, SiteRefused, SiteUnreachable, SotabenchErro
 
 TIMEOUT = 60.0
 _NO_LONGER = frozenset({401, 403, 404, 409})
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 Json = Any
@@ -54,6 +56,8 @@ class RunnersSite:
     def __init__(self, url: str, token: str) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"}
+        if urlsplit(url).hostname in _LOOPBACK:
+            headers["X-Forwarded-Proto"] = "https"  # to a site behind a proxy; nothing leaves this machine on the way
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/runner", headers=headers, timeout=TIMEOUT)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,8 @@ from sotabench.server.keeper import RunnerKeeper
 from sotabench.server.papers.importing import import_files, shipped_files
 from sotabench.server.sweeping import ERRANDS, Sweeper
 
+RUNNERS_PACKAGES = ("packaging", "pyseccomp", "uv")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Make what is missing, then serve until stopped. Raises Misconfigured."""
@@ -32,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     if password := create_first_owner(arguments.owner):
         print(f"The site's owner is {arguments.owner}; the password, shown this once: {password}")
     print(f"Serving {settings.SITE_NAME} at http://{arguments.host}:{arguments.port}/ (Ctrl-C stops)")
+    if arguments.runner and not all(map(find_spec, RUNNERS_PACKAGES)):
+        print('Pushes are not built on this machine: pip install "sotabench[runner]" beside torchbench')
+        arguments.runner = False
     sys.stdout.flush()
     connections.close_all()  # a connection must not be shared with the worker process
     Server(arguments).run()
