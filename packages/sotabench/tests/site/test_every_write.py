@@ -79,6 +79,7 @@ def part(made):
     return {"upload": made.upload, "no": 1}
 
 
+OF_REPOSITORY = "settings/repositories/<path:identity>/"
 V0, V1 = "api/v0/", "api/v1/"
 SUBMIT, MANAGE = Scope.SUBMIT, Scope.MANAGE
 WRITES = [
@@ -106,6 +107,17 @@ WRITES = [
     Write(
         "POST", "settings/repositories/<path:identity>/visibility", lambda made: {"public": "no"},
         stranger=302, other=403, wrong=302, done=302,
+    ),
+    *(
+        Write("POST", f"{OF_REPOSITORY}{end}", body, stranger=302, other=other, wrong=302, done=done)
+        for end, body, other, done in (
+            ("proof", lambda made: {"how": "host"}, 400, 400),
+            ("settings", lambda made: {"default_branch": "dev"}, 403, 302),
+            ("secrets/<slug:what>", lambda made: {}, 403, 200),
+            ("forget-token", lambda made: {}, 403, 302),
+            ("build", lambda made: {"branch": "-x"}, 403, 400),
+            ("disconnect", lambda made: {}, 403, 409),
+        )
     ),
     Write(
         "POST", "settings/repositories", lambda made: {"address": "pytorch/vision", "is_public": "on"},
@@ -175,6 +187,7 @@ def path_of(made, route):
     values = {
         "owner": "pytorch", "name": "vision", "identity": "pytorch/vision", "key": made.key, "number": 1,
         "username": "ada", "slug": "image-classification-on-imagenet", "signed": "unsigned", "run_number": 1,
+        "what": "webhook",
     }  # fmt: skip
     simple = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).replace("^", "").replace("$", "")
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values.get(found[1], 1)), simple)

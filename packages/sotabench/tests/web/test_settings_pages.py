@@ -49,7 +49,7 @@ def test_a_repository_is_connected_by_its_address(as_ada, ada):
     answer = as_ada.post("/settings/repositories", {"address": "https://gitlab.com/group/net", "is_public": "on"})
     made = Repository.objects.get()
     assert (str(made), made.host, made.owner, made.is_public) == ("group/net", "gitlab.com", ada, True)
-    assert answer.url == "/user/ada/repos/gitlab.com/group/net"
+    assert answer.url == "/settings/repositories/gitlab.com/group/net/settings"
 
 
 def test_a_repository_is_private_when_it_is_asked_to_be(as_ada):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from sotabench.server.web.views import benchmarks, builds, front, papers, repositories, results, settings
+from sotabench.server.web.views import benchmarks, builds, connecting, front, papers, repositories, results, settings
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front.front, name="front"),
@@ -25,4 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/<int:key>/revoke", settings.revoke, name="revoke-token"),
     path("settings/repositories", settings.connect, name="connect"),
     path("settings/repositories/<path:identity>/visibility", settings.visibility, name="visibility"),
+    path("settings/repositories/<path:identity>/proof", connecting.proof, name="proof"),
+    path("settings/repositories/<path:identity>/settings", connecting.repository_settings, name="repository-settings"),
+    path("settings/repositories/<path:identity>/secrets/<slug:what>", connecting.new_secret, name="new-secret"),
+    path("settings/repositories/<path:identity>/forget-token", connecting.forget_token, name="forget-token"),
+    path("settings/repositories/<path:identity>/build", connecting.build_now, name="build-now"),
+    path("settings/repositories/<path:identity>/disconnect", connecting.let_go, name="disconnect"),
 ]

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from sotabench.server.accounts.models import Scope
 from sotabench.server.accounts.queries import tokens_of
 from sotabench.server.accounts.services import create_token, revoke_token
-from sotabench.server.errors import Refused
-from sotabench.server.repositories.identity import identity_of
+from sotabench.server.errors import Forbidden, Refused
+from sotabench.server.repositories.identity import identity_of, location_of
 from sotabench.server.repositories.queries import repositories_for, repository_for
 from sotabench.server.repositories.services import connect_repository, set_public
-from sotabench.server.web.addresses import repository_url
+from sotabench.server.web.addresses import identity_path, repository_url
 from sotabench.server.web.formats import plain
 from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.views.answers import refusals_shown, signed_in
@@ -67,17 +67,23 @@ def revoke(request: HttpRequest, key: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest) -> HttpResponse:
     """The form that connects a repository; afterwards, its page."""
-    form = RepositoryForm(request.POST if request.method == "POST" else None, label_suffix="")
+    form, others = RepositoryForm(request.POST if request.method == "POST" else None, label_suffix=""), ""
     if form.is_valid():
+        address, is_public = form.cleaned_data["address"], form.cleaned_data["is_public"]
         try:
-            identity = identity_of(form.cleaned_data["address"])
-            made = connect_repository(signed_in(request), identity, is_public=form.cleaned_data["is_public"])
+            location = location_of(address)
+            made = connect_repository(
+                signed_in(request), location.identity, is_public=is_public, clone_url=location.clone_url
+            )
+        except Forbidden as refusal:
+            form.add_error("address", plain(refusal, 600))
+            others = f"{location.identity.host}/{location.identity.owner_name}/{location.identity.name}"
         except Refused as refusal:
             form.add_error("address", plain(refusal, 600))
         else:
-            return redirect(repository_url(made))
+            return redirect("repository-settings", identity_path(made))
     mine = repositories_for(request.user).filter(owner=signed_in(request))[:_MOST_REPOSITORIES]
-    return render(request, "web/connect.html", {"form": form, "repositories": mine})
+    return render(request, "web/connect.html", {"form": form, "repositories": mine, "others": others})
 
 
 @login_required
