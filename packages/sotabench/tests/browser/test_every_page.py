@@ -65,7 +65,8 @@ def public(submitted, vision):
 def own(submitted, secret):
     """The addresses of the pages that show a user what is theirs."""
     return [
-        "/settings/tokens", "/settings/repositories", "/user/ada", "/user/ada/repos/pytorch/vision",
+        "/settings/tokens", "/settings/repositories", "/settings/repositories/a/b/proof",
+        "/settings/repositories/pytorch/vision/settings", "/user/ada", "/user/ada/repos/pytorch/vision",
         f"/user/ada/repos/{secret.host}/{secret}", "/accounts/password/change/", "/accounts/email/",
         "/accounts/3rdparty/", "/accounts/logout/",
     ]  # fmt: skip
