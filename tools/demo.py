@@ -60,7 +60,11 @@ def make_checkout(folder: Path) -> Path:
     shutil.rmtree(checkout, ignore_errors=True)
     shutil.copytree(ROOT / "examples" / "efficientnet_lite", checkout, ignore=shutil.ignore_patterns("__pycache__"))
     git = ["git", "-c", "user.name=Demo", "-c", "user.email=demo@git.example", "-c", "commit.gpgsign=false"]
-    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--no-verify", "-m", "Evaluate"]):
+    for command in (
+        ["init", "--quiet", "--initial-branch", "main"],
+        ["add", "."],
+        ["commit", "--quiet", "--no-verify", "-m", "Evaluate"],
+    ):
         subprocess.run([*git, *command], cwd=checkout, check=True)
     return checkout
 

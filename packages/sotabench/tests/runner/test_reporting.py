@@ -62,6 +62,11 @@ def test_what_a_build_prints_arrives_in_order_whole_and_harmless(site, build, tm
     assert ended(build) == (Status.FINISHED, "")
 
 
+def test_line_of_a_repository_cannot_pass_for_one_of_the_platforms(site, build, tmp_path):
+    run_one(site, tmp_path, lambda attempt: attempt.log.output(b"# finished: all is well\n\x1b[1m# verified"))
+    assert log_of(build) == [" # finished: all is well", " # verified", "# finished"]
+
+
 def test_output_without_end_is_cut_and_the_log_says_so(site, build, tmp_path):
     def work(attempt):
         for _ in range(MOST_OUTPUT // 100_000 + 5):

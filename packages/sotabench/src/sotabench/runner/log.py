@@ -43,7 +43,7 @@ class Log:
     def say(self, line: str) -> None:
         """A line of the platform's own, or several."""
         with self._lock:
-            self._lines.extend(self._partial.finish())
+            self._lines.extend(map(_as_output, self._partial.finish()))
             self._lines.extend(f"# {part}" for part in line.splitlines())
 
     def output(self, data: bytes) -> None:
@@ -51,7 +51,7 @@ class Log:
         with self._lock:
             if self._left <= 0:
                 return
-            self._lines.extend(self._partial.feed(data[: self._left]))
+            self._lines.extend(map(_as_output, self._partial.feed(data[: self._left])))
             self._left -= len(data)
             if self._left <= 0:
                 self._lines.append(f"# the log is cut here: more than {MOST_OUTPUT} bytes of output")
@@ -66,7 +66,7 @@ class Log:
                     self._report.renew()
                     quiet = 0.0
             with self._lock:
-                self._lines.extend(self._partial.finish())
+                self._lines.extend(map(_as_output, self._partial.finish()))
             while send():
                 pass
         except LeaseLost:
@@ -84,3 +84,8 @@ class Log:
             return True  # the site keeps no more of this log
         self._number += 1
         return True
+
+
+def _as_output(line: str) -> str:
+    """A repository's line, which cannot look like one of the platform's own."""
+    return f" {line}" if line.startswith("#") else line

@@ -51,9 +51,9 @@ from sotabench.server.repositories.models import Repository
 DECLARED = (
     *("format", "model", "model_description", "task", "dataset_name", "arxiv_id", "pwc_id", "pytorch_hub_id"),
     *("paper_results", "run_hash", "target_map", "transform", "model_facts", "weights", "declared", "speed"),
-    *("speed_mem_metrics", "environment"),
+    *("speed_mem_metrics", "environment", "platform"),
 )
-"""What is kept of a build's record; every other key is ours, or dropped."""
+"""What is kept of a build's record (`weights` and `platform` are its runner's word); all else is ours, or dropped."""
 
 _TIERS = (Tier.VERIFIED, Tier.SELF_REPORTED)
 _TOP = {f"Top {k} Accuracy": k for k in range(1, TOP + 1)}

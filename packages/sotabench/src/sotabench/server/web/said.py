@@ -36,6 +36,7 @@ SECTIONS = {
     "declared": "Declared by the file",
     "speed": "Speed and memory",
     "environment": "Environment",
+    "platform": "What this site ran it with",
     "predictions": "Predictions file",
 }
 _OF_THE_RUN = {
