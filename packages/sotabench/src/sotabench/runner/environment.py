@@ -148,7 +148,7 @@ def _private(workplace: Workplace) -> Environment:
     folder = workplace.folder / "environment"
     clear(folder)
     workplace.give(folder, workplace.home)
-    install = ("--requirements", "requirements.txt", "--compile-bytecode")
+    install = ("--requirements", "requirements.txt")
     with _own_cache(workplace) as scratch:
         frozen = fill(workplace, Filling(folder, scratch, install, from_repository=True))
     return _environment(workplace, folder, frozen, is_shared=False)

@@ -101,8 +101,7 @@ def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path)
     workplace.give(folder)
     mount = make_scratch(workplace, scratch)
     (scratch / "lock.txt").write_text("".join(f"{line}\n" for line in lock))
-    install = ["--requirements", f"{SCRATCH}/lock.txt", "--no-deps", "--require-hashes", "--only-binary", ":all:",
-               "--compile-bytecode"]  # fmt: skip
+    install = ["--requirements", f"{SCRATCH}/lock.txt", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     frozen = fill(workplace, Filling(folder, mount, install if lock else ()))
     (making / "frozen.json").write_text(json.dumps(frozen))
     (making / "used").touch()

@@ -134,7 +134,7 @@ def _mount(folder):
 def make_wheel(wheels):
     """A wheel of one module in the folder of wheels."""
 
-    def make(name, version="1.0", text="", requires=(), folder=wheels):
+    def make(name, version="1.0", text="", requires=(), folder=wheels, further=()):
         stem = f"{name.replace('-', '_')}-{version}"
         lines = [f"Requires-Dist: {line}" for line in requires]
         files = {
@@ -144,6 +144,7 @@ def make_wheel(wheels):
             ),
             f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
+        files |= dict(further)
         record = [
             f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest()).decode().rstrip('=')},"
             f"{len(content)}\n"
@@ -206,10 +207,15 @@ class _Host(http.server.BaseHTTPRequestHandler):
         if self.path in self.server.files:
             self.send_response(200)
             self.send_header("Content-Length", str(len(self.server.files[self.path])))
+            if self.path.endswith("/"):
+                self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(self.server.files[self.path])
+            if self.command == "GET":
+                self.wfile.write(self.server.files[self.path])
             return
         self._git(b"")
+
+    do_HEAD = do_GET  # noqa: N815 - the standard library calls it so
 
     def do_POST(self):
         self.server.asked.append(self.path)
@@ -277,8 +283,9 @@ def certificate(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on this machine")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=git.test", "-addext",
-         "subjectAltName=DNS:git.test,DNS:other.test,DNS:weights.test", "-keyout", "key.pem", "-out", "all.pem"],
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=git.test",
+         "-addext", "subjectAltName=DNS:git.test,DNS:other.test,DNS:weights.test,DNS:index.test",
+         "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "all.pem"],
         cwd=folder, capture_output=True, check=True,
     )  # fmt: skip
     return folder / "all.pem", folder / "key.pem"

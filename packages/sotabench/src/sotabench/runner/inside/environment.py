@@ -28,16 +28,32 @@ def main() -> None:
     python = os.path.join(folder, "bin", "python")
     if WANTED["make"]:
         run(uv, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", WANTED["base"], folder)
-        (packages,) = glob.glob(os.path.join(folder, "lib", "python*", "site-packages"))
-        write(os.path.join(packages, "_sotabench.pth"), WANTED["startup"], 0o644)
+        write(os.path.join(packages(folder), "_sotabench.pth"), WANTED["startup"], 0o644)
         for name in ("pip", "pip3"):
             write(os.path.join(folder, "bin", name), PIP.format(uv=uv), 0o755)
     if WANTED["install"]:
         run(uv, "pip", "install", "--python", python, *WANTED["install"])
-    frozen = subprocess.run([uv, "pip", "freeze", "--python", python], capture_output=True, check=False, text=True)
+        # Without site: what was installed may hold a .pth file, and such code is not run for this.
+        subprocess.run([WANTED["base"], "-I", "-S", "-m", "compileall", "-q", "-j", "0", packages(folder)], check=False)
+    frozen = subprocess.run(
+        [uv, "pip", "freeze", "--python", python],
+        env=without_index(), capture_output=True, check=False, text=True,
+    )  # fmt: skip
     if frozen.returncode:
         sys.exit(frozen.stderr)
     write(WANTED["frozen"], frozen.stdout, 0o644)
+
+
+def packages(folder: str) -> str:
+    """Where an environment holds them."""
+    (found,) = glob.glob(os.path.join(folder, "lib", "python*", "site-packages"))
+    return found
+
+
+def without_index() -> "dict[str, str]":
+    """The variables for when the environment's interpreter starts, and code of its packages with it: no addresses."""
+    addresses = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+    return {name: value for name, value in os.environ.items() if name not in addresses}
 
 
 def run(*words: str) -> None:
