@@ -73,7 +73,7 @@ def fetch_weights(
     """What lies in the repository's cache once its file has run without data.
 
     A file with its own loop fails there, for want of data, and what it fetched until then is kept. Where the same files
-    in the same environment have fetched all before, nothing runs. Raises Failed when it takes too much disk.
+    in the same environment came to their end before, nothing runs. Raises Failed when it takes too much disk.
     """
     workplace.kept.mkdir(parents=True, exist_ok=True)
     manifest = workplace.kept / "weights.json"
@@ -91,9 +91,11 @@ def fetch_weights(
             limits=limits,
             devices=devices,
         )
-        _run(workplace, task, hosts)
+        well = _run(workplace, task, hosts)
         fetched = _measure(workplace, before)
-        replace_file(manifest, json.dumps({"build": build, "files": [asdict(one) for one in fetched]}).encode())
+        replace_file(
+            manifest, json.dumps({"build": build if well else None, "files": [asdict(one) for one in fetched]}).encode()
+        )
     for one in fetched:
         workplace.say(
             f"Weights: {one.path}, {one.size} bytes, sha256 {one.sha256}, from {one.url or 'an unknown place'}"
@@ -165,12 +167,14 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
     }
 
 
-def _run(workplace: Workplace, task: Task, hosts: Rules) -> None:
+def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
+    """Whether it came to its end; otherwise there may be more to fetch, were it only that a host was silent."""
     workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home, workplace.facts)
     (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
     with workplace.proxy(hosts) as network:
         outcome = workplace.run(replace(task, network=network))
     _judge(workplace, outcome)
+    return outcome.well
 
 
 def _judge(workplace: Workplace, outcome: Outcome) -> None:
