@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sotabench.errors import Failed
+from sotabench.runner import checkout, installing
+from sotabench.runner import weights as weights_stage
 from sotabench.runner.attempt import Attempt
 from sotabench.runner.checkout import Tree, check_out
 from sotabench.runner.collecting import Collected, Collector
@@ -60,15 +62,22 @@ def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:
     report, settings = attempt.report, shop.settings
     report.renew("checkout")
     attempt.log.say(f"checking out {attempt.job.build['commit']}")
-    tree = check_out(workplace, shop.source(attempt.job))
+    tree = check_out(workplace, shop.source(attempt.job), shop.within(checkout.LIMITS))
     report.renew("environment")
     attempt.log.say("making the environment that requirements.txt asks for")
     environment = make_environment(workplace, shop.environments)
     report.renew("setup")
-    environment = run_setup(workplace, environment, shop.setup_hosts)
+    environment = run_setup(workplace, environment, shop.setup_hosts, shop.within(installing.LIMITS))
     report.renew("weights")
     attempt.log.say("running sotabench.py without data, so that it fetches its weights")
-    weights = fetch_weights(workplace, environment, tree, hosts=shop.weights_hosts, devices=settings.devices)
+    weights = fetch_weights(
+        workplace,
+        environment,
+        tree,
+        hosts=shop.weights_hosts,
+        limits=shop.within(weights_stage.LIMITS),
+        devices=settings.devices,
+    )
     return Prepared(tree, environment, weights)
 
 

@@ -2,9 +2,11 @@
 
 import os
 import platform
+import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ from sotabench.runner.egress import Egress, Rules
 from sotabench.runner.package_index import PackageIndex, find_package_index
 from sotabench.runner.sandbox import Bubblewrap, Limits, Sandbox, Slot, Trusted
 from sotabench.runner.settings import RunnerSettings
+from sotabench.runner.shared_environments import sweep_environments
 from sotabench.runner.site import Job
 from sotabench.runner.weights import HOSTS
 from sotabench.runner.workplace import Base, Workplace
 
 _FILES = 500_000
-_SECONDS_OF_OTHER_STAGES = 3600.0
+ENVIRONMENT_DAYS, REPOSITORY_DAYS = 30, 180
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,6 @@ class Shop:
     def evaluation_limits(self) -> Limits:
         """What the evaluation of a build may use."""
         return self._limits(self.settings.seconds)
-
-    @property
-    def limits(self) -> Limits:
-        """What any other stage may use."""
-        return self._limits(_SECONDS_OF_OTHER_STAGES)
 
     @property
     def setup_hosts(self) -> Rules:
@@ -110,6 +108,7 @@ class Shop:
         """The place of one attempt."""
         kept = self.kept(attempt.job)
         kept.mkdir(mode=0o711, parents=True, exist_ok=True)
+        os.utime(kept)  # in use: see `sweep`
         slot = self.slots[attempt.slot]
         return Workplace(
             slot=slot,
@@ -124,6 +123,23 @@ class Shop:
             proxy=self._proxy(slot, attempt.log.say),
             certificates=self.settings.certificates,
         )
+
+    def within(self, limits: Limits) -> Limits:
+        """A stage's own limits, none of them above what the operator gives a build."""
+        most = self._limits(limits.seconds)
+        return Limits(
+            **{field.name: min(getattr(limits, field.name), getattr(most, field.name)) for field in fields(most)}
+        )
+
+    def sweep(self) -> int:
+        """Remove what no build used for so long: environments, and what repositories' builds left; how many."""
+        removed = sweep_environments(self.environments, ENVIRONMENT_DAYS)
+        before = time.time() - REPOSITORY_DAYS * 86_400
+        for kept in (self.settings.folder / "repositories").glob("*"):
+            if kept.stat().st_mtime < before:
+                shutil.rmtree(kept, ignore_errors=True)
+                removed += 1
+        return removed
 
     def _proxy(self, slot: Slot, say: Callable[[str], None]) -> Callable[[Rules], AbstractContextManager[Path]]:
         internal = Rules.of(internal=self.settings.internal_hosts)

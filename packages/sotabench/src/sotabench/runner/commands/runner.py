@@ -17,7 +17,7 @@ from sotabench.runner.shop import Shop, open_shop
 from sotabench.runner.site import Job, RunnersSite
 
 _LOG = logging.getLogger("sotabench.runner")
-_PAUSE = 2.0
+_PAUSE, _DAY = 2.0, 86_400
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _LOG.error("out of service, see `sotabench doctor`: %s", trouble)
             if not fit:
                 raise Broken("expected a slot that can run strangers' code, found none; `sotabench doctor` says why")
+            threading.Thread(target=_sweep_daily, args=(shop,), daemon=True).start()
             run_slots(site, fit, partial(run_one, site, shop, signals), signals)
     finally:
         site.close()
@@ -75,3 +76,13 @@ def _stop_with_parent(signals: Signals) -> None:
         pass
     signals.told()
     signals.told()
+
+
+def _sweep_daily(shop: Shop) -> None:
+    """Remove what no build used for long, now and once a day."""
+    while True:
+        try:
+            _LOG.info("swept %d folders that no build used for long", shop.sweep())
+        except OSError:
+            _LOG.exception("a sweep failed; the next one tries again")
+        threading.Event().wait(_DAY)

@@ -41,6 +41,7 @@ _OF_PYTHON = {"int": int, "float": float, "complex": complex, "object": object, 
 def install() -> None:
     """Be ready for the modules; nothing is imported for it."""
     os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    warnings.filterwarnings("ignore", "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected")
     warnings.filterwarnings("ignore", message="Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
     _alias(collections, {name: getattr(collections.abc, name) for name in collections.abc.__all__})
     _alias(inspect, {"getargspec": _getargspec})
