@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PHOTOGRAPHS := build/photographs
 
-.PHONY: demo test test-postgres lint docs bench clean help
+.PHONY: demo test test-postgres faults lint docs bench clean help
 
 help:
 	@echo "make demo   evaluate real models on real ImageNet photographs and show them on a site (installs what it needs into $(VENV))"
 	@echo "make test   run the linters and every test"
 	@echo "make test-postgres  run the site's tests over a PostgreSQL of their own"
+	@echo "make faults  200 builds while everything around them is killed at random (as root; ARGS=\"--builds 20 --seed 7\")"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make docs   build the documentation into build/docs"
 	@echo "make bench  measure the speed, write the tables of docs/performance.md"
@@ -23,6 +24,9 @@ test: lint $(PHOTOGRAPHS)/.complete
 
 test-postgres: $(VENV)/.installed
 	$(BIN)/python tools/with_postgres.py $(BIN)/python -m pytest packages/sotabench $(ARGS)
+
+faults: $(VENV)/.installed
+	PYTHONPATH=packages/sotabench/tests $(BIN)/python -m faults.chaos $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """One attempt at a build, from the job to the last word about it: whose fault an end was is decided here, alone."""
 
 import logging
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sotabench.errors import Failed, SotabenchError
+from sotabench.runner.folder import remove
 from sotabench.runner.log import Log
 from sotabench.runner.loop import Signals
 from sotabench.runner.site import Job, LeaseLost, Report, RunnersSite
@@ -49,12 +49,13 @@ def run_attempt(
         report.end("broken", _BY_US)
         raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _ended(build: Callable[[Attempt], None], attempt: Attempt, signals: Signals) -> tuple[str, str]:
     """The status and the reason that the site is told. Raises LeaseLost."""
     try:
+        remove(attempt.folder)  # what a runner before this one could not remove
         attempt.folder.mkdir(mode=0o711, parents=True)
         build(attempt)
     except Failed as error:

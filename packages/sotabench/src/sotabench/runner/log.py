@@ -14,7 +14,7 @@ MOST_OUTPUT = 4 << 20
 """Bytes of a repository's own output that are kept."""
 
 MOST_LINES_AT_ONCE = 500
-_SEND_EVERY, _RENEW_EVERY = 0.2, 5.0
+_SEND_EVERY, _LONGEST_SILENCE = 0.2, 5.0
 
 
 class Log:
@@ -28,6 +28,7 @@ class Log:
         self._lines: list[str] = []
         self._partial = Lines()
         self._left, self._number = MOST_OUTPUT, 0
+        self._renew_every = min(_LONGEST_SILENCE, report.job.lease_seconds / 4)
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -62,7 +63,7 @@ class Log:
         try:
             while not self._ending.wait(_SEND_EVERY):
                 quiet = 0.0 if send() else quiet + _SEND_EVERY
-                if quiet >= _RENEW_EVERY:
+                if quiet >= self._renew_every:
                     self._report.renew()
                     quiet = 0.0
             with self._lock:

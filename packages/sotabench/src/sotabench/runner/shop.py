@@ -15,6 +15,7 @@ from sotabench.runner.attempt import Attempt
 from sotabench.runner.base import find_base
 from sotabench.runner.checkout import Source
 from sotabench.runner.egress import Egress, Rules
+from sotabench.runner.folder import SLOTS
 from sotabench.runner.package_index import PackageIndex, find_package_index
 from sotabench.runner.sandbox import Bubblewrap, Limits, Sandbox, Slot, Trusted
 from sotabench.runner.settings import RunnerSettings
@@ -102,7 +103,7 @@ class Shop:
 
     def attempt_folder(self, slot: int) -> Path:
         """Where the slot's build lies while it runs."""
-        return self.settings.folder / "slots" / str(slot)
+        return self.settings.folder / SLOTS / str(slot)
 
     def workplace(self, attempt: Attempt) -> Workplace:
         """The place of one attempt."""

@@ -55,6 +55,8 @@ class RunnersSite:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
+        self.is_gone = threading.Event()
+        """Set when nobody will answer any more: nothing is said again."""
         headers = {"Authorization": f"Bearer {token}"}
         if urlsplit(url).hostname in _LOOPBACK:
             headers["X-Forwarded-Proto"] = "https"  # to a site behind a proxy; nothing leaves this machine on the way
@@ -153,6 +155,8 @@ class Report:
     def _say(self, call: str, **content: Any) -> Json:
         """Say it until the site hears it, or the lease must be over."""
         pause = _FIRST_PAUSE
+        if call != "calls":  # which takes as long as scoring does
+            content["timeout"] = min(TIMEOUT, self.job.lease_seconds)
         while not self.lost.is_set():
             try:
                 answer = self.site.ask(call, attempt=self.job.token, **content)
@@ -162,7 +166,7 @@ class Report:
                 self.lost.set()
                 raise LeaseLost(str(error)) from error
             except SiteUnreachable as error:
-                if self.clock() - self._heard > self.job.lease_seconds:
+                if self.site.is_gone.is_set() or self.clock() - self._heard > self.job.lease_seconds:
                     self.lost.set()
                     raise LeaseLost(f"the site did not answer while the lease lasted: {error}") from error
                 self.lost.wait(pause)

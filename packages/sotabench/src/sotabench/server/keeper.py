@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from sotabench.server.builds.leases import create_runner
 
@@ -33,12 +33,21 @@ class RunnerKeeper(threading.Thread):
         pause = _SHORTEST_PAUSE
         while True:
             began = monotonic()
-            code = self._once()
+            ended = self._once()
             pause = _SHORTEST_PAUSE if monotonic() - began > _LONG_LIFE else min(2 * pause, _LONGEST_PAUSE)
-            _LOG.error("the runner ended with exit code %s, started again in %.0f s", code, pause)
+            _LOG.error("the runner ended: %s; started again in %.0f s", ended, pause)
             threading.Event().wait(pause)
 
-    def _once(self) -> int:
+    def _once(self) -> str:
+        """How it ended, or why it did not begin: the database may restart, the disk may be full."""
+        try:
+            return f"exit code {self._lived()}"
+        except (DatabaseError, OSError) as error:
+            return str(error)
+        finally:
+            connections.close_all()
+
+    def _lived(self) -> int:
         _, token = create_runner(NAME)
         connections.close_all()
         here = {"SOTABENCH_RUNNER_FOLDER": str(settings.DATA / "runner"), "SOTABENCH_RUNNER_DATA": str(settings.DATA)}

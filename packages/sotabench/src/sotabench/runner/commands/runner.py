@@ -11,6 +11,7 @@ from sotabench.errors import Broken, Misconfigured, SiteRefused, SiteUnreachable
 from sotabench.runner.attempt import run_attempt
 from sotabench.runner.build import run_build
 from sotabench.runner.doctor import fit_slots
+from sotabench.runner.folder import own_folder
 from sotabench.runner.loop import Signals, run_slots
 from sotabench.runner.settings import RunnerSettings
 from sotabench.runner.shop import Shop, open_shop
@@ -29,22 +30,28 @@ def run(arguments: argparse.Namespace) -> int:
         raise Misconfigured("expected a token in SOTABENCH_RUNNER_TOKEN; `sotabench runners add NAME` makes one")
     signals = Signals()
     signals.listen()
-    if arguments.with_parent:
-        threading.Thread(target=_stop_with_parent, args=(signals,), daemon=True).start()
-    shop = open_shop(settings, is_trusting=arguments.trust_repositories)
     site = RunnersSite(arguments.url or settings.url, settings.token)
-    fit, trouble = (list(shop.slots), "") if shop.is_trusting else fit_slots(shop.slots.values(), settings.folder)
+    if arguments.with_parent:
+        threading.Thread(target=_stop_with_parent, args=(signals, site), daemon=True).start()
     try:
-        if introduce(site, shop, signals, trouble="" if fit else trouble):
-            if trouble:
-                _LOG.error("out of service, see `sotabench doctor`: %s", trouble)
-            if not fit:
-                raise Broken("expected a slot that can run strangers' code, found none; `sotabench doctor` says why")
-            threading.Thread(target=_sweep_daily, args=(shop,), daemon=True).start()
-            run_slots(site, fit, partial(run_one, site, shop, signals), signals)
+        with own_folder(settings.folder, signals.drain) as is_ours:
+            if is_ours:
+                serve(site, open_shop(settings, is_trusting=arguments.trust_repositories), signals)
     finally:
         site.close()
     return 0
+
+
+def serve(site: RunnersSite, shop: Shop, signals: Signals) -> None:
+    """Build in all slots that can run strangers' code, until told to stop. Raises Broken when there is none."""
+    fit, trouble = (list(shop.slots), "") if shop.is_trusting else fit_slots(shop.slots.values(), shop.settings.folder)
+    if introduce(site, shop, signals, trouble="" if fit else trouble):
+        if trouble:
+            _LOG.error("out of service, see `sotabench doctor`: %s", trouble)
+        if not fit:
+            raise Broken("expected a slot that can run strangers' code, found none; `sotabench doctor` says why")
+        threading.Thread(target=_sweep_daily, args=(shop,), daemon=True).start()
+        run_slots(site, fit, partial(run_one, site, shop, signals), signals)
 
 
 def run_one(site: RunnersSite, shop: Shop, signals: Signals, job: Job, slot: int) -> None:
@@ -70,10 +77,11 @@ def introduce(site: RunnersSite, shop: Shop, signals: Signals, *, trouble: str =
     return False
 
 
-def _stop_with_parent(signals: Signals) -> None:
+def _stop_with_parent(signals: Signals, site: RunnersSite) -> None:
     """Stop what runs when standard input ends, which it does when the parent is gone, however it ended."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
+    site.is_gone.set()
     signals.told()
     signals.told()
 

@@ -1,0 +1,57 @@
+"""A runner's folder: one runner at a time works in it, and what a killed one left is removed by the next."""
+
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+_LOG = logging.getLogger("sotabench.runner")
+_PAUSE = 0.5
+SLOTS = "slots"
+"""The folder of attempts: a folder for each slot, there while it has a build."""
+
+
+@contextmanager
+def own_folder(folder: Path, told: Event) -> Iterator[bool]:
+    """Work in the folder alone: waits while another runner has it, as one does that is still ending.
+
+    Yields whether it is ours: False when `told` to stop meanwhile. The lock ends with the process, however that ends.
+    """
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with (folder / "runner.lock").open("a") as file:
+        is_ours = _locked(file, told)
+        for left in (folder / SLOTS).glob("*") if is_ours else ():
+            _LOG.warning("removes %s, which a killed runner left", left)
+            remove(left)
+        yield is_ours
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder and all in it, also what a build closed against its own user. What cannot be removed stays."""
+    if os.geteuid() != 0 and folder.is_dir():
+        folder.chmod(0o700)
+        for place, names, _ in os.walk(folder):
+            for path in (Path(place, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(file: IO[str], told: Event) -> bool:
+    is_waiting = False
+    while not told.is_set():
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not is_waiting:
+                _LOG.warning("another runner works in %s; waits for its end", file.name)
+            is_waiting = True
+            told.wait(_PAUSE)
+        else:
+            return True
+    return False
