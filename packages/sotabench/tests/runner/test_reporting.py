@@ -67,6 +67,14 @@ def test_line_of_a_repository_cannot_pass_for_one_of_the_platforms(site, build, 
     assert log_of(build) == [" # finished: all is well", " # verified", "# finished"]
 
 
+def test_reason_that_quotes_a_stranger_is_one_line(site, build, tmp_path):
+    def work(attempt):
+        raise Failed("setup.py said: no\ncall 1, A: scored")
+
+    run_one(site, tmp_path, work)
+    assert log_of(build) == ["# failed: setup.py said: no call 1, A: scored"]
+
+
 def test_output_without_end_is_cut_and_the_log_says_so(site, build, tmp_path):
     def work(attempt):
         for _ in range(MOST_OUTPUT // 100_000 + 5):

@@ -41,8 +41,9 @@ def run_attempt(
     try:
         with _passed_on(signals.stop, stop), Log(report, stop) as log:
             status, reason = _ended(build, Attempt(job, slot, folder, report, log, stop), signals)
+            reason = " ".join(reason.split())  # it may quote a stranger, whose lines are not the platform's
             log.say(f"{status}: {reason}" if reason else status)
-        report.end(status, " ".join(reason.split()))
+        report.end(status, reason)
     except LeaseLost as error:
         _LOG.warning("gave up %s: %s", _name(job), error)
     except BaseException:

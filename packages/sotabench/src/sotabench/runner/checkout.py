@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchrecord import printable
 from benchrecord.errors import BenchRecordError
 from benchrecord.files import read_strangers_file
 from sotabench.errors import Broken, Failed
@@ -35,7 +36,7 @@ LARGE_FILES = {
     "huggingface.co": ("cdn-lfs.huggingface.co", "cdn-lfs-us-1.hf.co", "cdn-lfs-eu-1.hf.co"),
 }
 _KEY, _SOURCE = "/work/key", "/work/source"
-_MOST_FACTS = 4 << 20
+_MOST_FACTS, _MOST_WORDS = 4 << 20, 8 << 10
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH = re.compile(r"(?![-/.])(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/\.|[/.]$))[^\x00-\x20\x7f~^:?*\[\\]{1,250}")
 _SCP = re.compile(r"(?P<user>\w[\w.-]*)@(?P<host>\w[\w.-]*):(?P<path>(?!/)\S+)")
@@ -216,13 +217,13 @@ def _found(workplace: Workplace) -> Tree:
             read_strangers_file(workplace.facts / "tree.json", limit=_MOST_FACTS, error=BenchRecordError)
         )
         if "broken" in answer:
-            raise Broken(str(answer["broken"]))
+            raise Broken(printable(str(answer["broken"]), _MOST_WORDS))
         if "failed" in answer:
-            raise Failed(str(answer["failed"]))
+            raise Failed(printable(str(answer["failed"]), _MOST_WORDS))
         tree = Tree(
             commit=str(answer["commit"]),
             tree=str(answer["tree"]),
-            submodules=tuple((str(path), str(commit)) for path, commit in answer["submodules"]),  # type: ignore[attr-defined]  # checked by the except below
+            submodules=tuple((printable(path, _MOST_WORDS), str(commit)) for path, commit in answer["submodules"]),  # type: ignore[attr-defined]  # checked by the except below
             size=_size(workplace.repository),
         )
     except (BenchRecordError, ValueError, KeyError, TypeError) as error:

@@ -45,6 +45,7 @@ VARIABLES = {
     "HF_HUB_DISABLE_XET": "1",  # its transfers ask other hosts and tell Python nothing
 }
 MOST_FILES = 20_000
+_MOST_NAME = 8 << 10  # characters: more than any path, with every one of them escaped
 _SMALL = 64 << 10  # bytes; a file that no address is known for and that is smaller is source, or a lock
 _MOST_NOTES = 16 << 20
 _BLOCK = 1 << 20
@@ -57,7 +58,7 @@ class Fetched:
     url: str
     size: int
     sha256: str
-    path: str  # below the cache; else `.cache/...`, `home/...` or `repository/...`
+    path: str  # below the cache; else `.cache/...`, `home/...` or `repository/...`; what is no text as its escape
     changed: int = 0  # its modification time in nanoseconds
 
 
@@ -220,10 +221,11 @@ def _measure(workplace: Workplace, before: Sequence[Fetched]) -> list[Fetched]:
         facts = os.lstat(path)
         if not stat.S_ISREG(facts.st_mode) or (shown not in said and facts.st_size < _SMALL):
             continue
-        known = same.get((shown, facts.st_size, facts.st_mtime_ns))
+        name = printable(shown, _MOST_NAME)
+        known = same.get((name, facts.st_size, facts.st_mtime_ns))
         digest = known.sha256 if known else _digest(path)
-        url = said.get(shown) or earlier.get((shown, digest), "")
-        found.append(Fetched(url, facts.st_size, digest, shown, facts.st_mtime_ns))
+        url = said.get(shown) or earlier.get((name, digest), "")
+        found.append(Fetched(url, facts.st_size, digest, name, facts.st_mtime_ns))
     return sorted(found, key=lambda one: one.path)
 
 

@@ -160,3 +160,14 @@ def test_usual_hosts_of_weights_are_listed():
     ):
         assert HOSTS.allows(name, 443)
     assert not HOSTS.allows("example.org", 443)
+
+
+def test_name_that_is_no_text_or_more_than_a_line_is_told_as_its_escapes(published, log):
+    text = """
+import os
+for name in (b"\\xff.pth", b"a\\n# finished"):
+    with open(os.path.join(os.environ["XDG_CACHE_HOME"].encode(), name), "wb") as file:
+        file.write(name + bytes(100_000))
+"""
+    assert [found.path for found in published(text)] == [r".cache/\udcff.pth", r".cache/a\n# finished"]
+    assert not any("\n" in line for line in log.lines)
