@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sotabench.errors import Broken, Failed
-from sotabench.runner.sandbox import Mount, Slot, Trusted, interpreter_mounts, own
+from sotabench.runner.sandbox import Mount, Slot, Trusted, entries_below, interpreter_mounts, own, remove
 from sotabench.runner.sandbox.interpreter import own_interpreter
 
 
@@ -175,3 +176,57 @@ def test_slots_do_not_read_each_others_files(inside, checkout):
     outcome = other.run(task, output=printed.extend, stop=threading.Event())
     assert outcome.code == 1
     assert b"Permission denied" in printed
+
+
+def make_deep(folder, levels):
+    """So many folders, one in the other, as a process makes them that goes down with them."""
+    code = f"import os\nfor _ in range({levels}): os.mkdir('a'); os.chdir('a')\nopen('file', 'w').close()"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize("levels", [1500, 6000], ids=["deeper than Python calls", "deeper than a path is long"])
+def test_folder_of_any_depth_is_given_and_removed(tmp_path, slot, levels):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    make_deep(folder, levels)
+    own(folder, slot)
+    if os.geteuid() == 0:
+        assert {entry.stat().st_uid for entry in os.scandir(folder)} == {slot.uid}
+    with pytest.raises(Failed, match="at most 500 levels"):
+        list(entries_below(folder))
+    remove(folder)
+    assert not folder.exists()
+
+
+def test_what_is_removed_is_the_link_or_nothing_and_never_what_it_leads_to(tmp_path, data):
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "data").symlink_to(data)
+    remove(tmp_path / "nothing")
+    remove(folder)
+    assert not folder.exists()
+    assert (data / "val" / "one.jpeg").read_text() == "pixels"
+
+
+def test_entries_below_are_all_of_them_and_links_are_not_followed(tmp_path, data):
+    (data / "val" / "up").symlink_to(data)
+    found = {os.path.relpath(entry.path, data) for entry in entries_below(data)}
+    assert found == {"val", "val/one.jpeg", "val/up"}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes another user's part")
+def test_what_a_build_closed_against_its_own_user_is_removed():
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        folder = Path(place, "own")
+        child = os.fork()
+        if child == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+            (folder / "a" / "b").mkdir(parents=True)
+            for closed in (folder / "a" / "b", folder / "a", folder):
+                closed.chmod(0)
+            remove(folder)
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert not folder.exists()

@@ -11,6 +11,7 @@ from sotabench.errors import Failed, SotabenchError
 from sotabench.runner.folder import remove
 from sotabench.runner.log import Log
 from sotabench.runner.loop import Signals
+from sotabench.runner.sandbox import remove
 from sotabench.runner.site import Job, LeaseLost, Report, RunnersSite
 
 _LOG = logging.getLogger("sotabench.runner")

@@ -10,8 +10,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +22,7 @@ from sotabench.errors import Broken, Failed
 from sotabench.runner.egress import Rules
 from sotabench.runner.egress.rules import normal_host
 from sotabench.runner.inside_files import inside_mount
-from sotabench.runner.sandbox import Limits, Mount, Task
+from sotabench.runner.sandbox import Limits, Mount, Task, entries_below, remove
 from sotabench.runner.workplace import FACTS, INSIDE, REPOSITORY, Workplace, check_ended
 
 REQUIRED = ("sotabench.py", "requirements.txt")
@@ -81,7 +79,7 @@ def check_out(workplace: Workplace, source: Source, limits: Limits = LIMITS) -> 
     """
     address = _address(source)
     for folder in (workplace.repository, workplace.facts):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         workplace.give(folder)
     with _means(workplace, source, address) as (mounts, variables, rules), _network(workplace, rules) as network:
         trust, trusting = workplace.trusting()
@@ -150,7 +148,7 @@ def _means(
         "GIT_TERMINAL_PROMPT": "0",
     }
     secrets = workplace.folder / "key"
-    shutil.rmtree(secrets, ignore_errors=True)
+    remove(secrets)
     try:
         if address.scheme == "ssh" or source.key:
             mounts.append(_secrets(workplace, source, secrets))
@@ -159,7 +157,7 @@ def _means(
         if source.known_hosts is not None and not source.pinned and secrets.exists():
             _remember(source.known_hosts, secrets / "known_hosts")
     finally:
-        shutil.rmtree(secrets, ignore_errors=True)
+        remove(secrets)
 
 
 def _local(url: str) -> Path:
@@ -245,10 +243,5 @@ def _check_files(workplace: Workplace) -> None:
 
 
 def _size(folder: Path) -> int:
-    total = 0
-    for root, folders, files, descriptor in os.fwalk(folder):  # follows no links
-        del root, folders
-        for name in files:
-            facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
-    return total
+    files = (entry for entry in entries_below(folder) if entry.is_file(follow_symlinks=False))
+    return sum(entry.stat(follow_symlinks=False).st_size for entry in files)

@@ -26,7 +26,6 @@ from sotabench.runner.installing import (
     LIMITS,
     Filling,
     check_outcome,
-    clear,
     fill,
     make_scratch,
     read_frozen,
@@ -35,7 +34,7 @@ from sotabench.runner.installing import (
     wanted,
 )
 from sotabench.runner.requirements import read_requirements
-from sotabench.runner.sandbox import Limits, Mount, Task
+from sotabench.runner.sandbox import Limits, Mount, Task, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
 
 NO_HOSTS = Rules()
@@ -146,7 +145,7 @@ def _held_sentence(line: str, base: Base) -> str:
 def _private(workplace: Workplace) -> Environment:
     """Filled with the repository's own code running: by uv from its file as it is, into folders of its own."""
     folder = workplace.folder / "environment"
-    clear(folder)
+    remove(folder)
     workplace.give(folder, workplace.home)
     install = ("--requirements", "requirements.txt")
     with _own_cache(workplace) as scratch:
@@ -163,7 +162,7 @@ def _own_cache(workplace: Workplace) -> Iterator[Mount]:
 
 
 def _copy(source: Path, target: Path, workplace: Workplace) -> None:
-    clear(target)
+    remove(target)
     shutil.copytree(source, target, symlinks=True)
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():

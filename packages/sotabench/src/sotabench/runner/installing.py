@@ -1,9 +1,7 @@
 """uv inside the sandbox: resolving, and filling an environment."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from benchrecord.files import read_strangers_file
 from sotabench.errors import Broken, Failed
 from sotabench.runner.base import held_names
 from sotabench.runner.inside_files import inside_mount
-from sotabench.runner.sandbox import Limits, Mount, Outcome, Task
+from sotabench.runner.sandbox import Limits, Mount, Outcome, Task, remove
 from sotabench.runner.workplace import (
     ENVIRONMENT,
     FACTS,
@@ -129,7 +127,7 @@ class Filling:
 
 def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
     """What is installed then, a line each. Raises Failed in uv's own words."""
-    shutil.rmtree(workplace.facts, ignore_errors=True)
+    remove(workplace.facts)
     workplace.give(workplace.facts)
     words = Words()
 
@@ -223,13 +221,3 @@ def check_outcome(outcome: Outcome, what: str) -> None:
     check_ended(outcome, what)
     if outcome.code:
         raise Failed(f"{what} {outcome.reason}; its words are in the log")
-
-
-def clear(folder: Path) -> None:
-    """Remove a folder that may be read-only."""
-    for root, folders, _ in os.walk(folder):
-        for name in (".", *folders):
-            path = Path(root, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from pathlib import Path
 from benchrecord.files import replace_file
 from sotabench.errors import Failed
 from sotabench.runner.base import held_names
-from sotabench.runner.installing import SCRATCH, Filling, clear, fill, make_scratch, resolve
+from sotabench.runner.installing import SCRATCH, Filling, fill, make_scratch, resolve
+from sotabench.runner.sandbox import entries_below, remove
 from sotabench.runner.workplace import Workplace
 
 LOCK_KEPT = 24 * 3600.0  # seconds for which requirements that did not change are not resolved anew
@@ -52,7 +52,7 @@ def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | No
         (place / "used").touch()
         return Shared(place / "environment", tuple(json.loads((place / "frozen.json").read_text())))
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove(scratch)
 
 
 def sweep_environments(store: Path, days: float) -> int:
@@ -67,9 +67,9 @@ def sweep_environments(store: Path, days: float) -> int:
         with contextlib.suppress(BlockingIOError), place.with_name(f"{place.name[:40]}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             dead = place.with_name(f"{place.name[:40]}.removed")
-            clear(dead)
+            remove(dead)
             place.rename(dead)
-            clear(dead)
+            remove(dead)
             removed += 1
     for path in (store / "locks").glob("*.json"):
         if path.stat().st_mtime < old:
@@ -96,7 +96,7 @@ def _resolved(workplace: Workplace, lines: Sequence[str], store: Path, scratch: 
 
 def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path) -> None:
     making = place.with_name(f"{place.name}.making")
-    clear(making)
+    remove(making)
     folder = making / "environment"
     workplace.give(folder)
     mount = make_scratch(workplace, scratch)
@@ -111,13 +111,11 @@ def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path)
 
 def _make_readable_only(folder: Path) -> None:
     """For everybody, and not the slot's any more."""
-    for root, folders, files in os.walk(folder):
-        for name in (".", *folders, *files):
-            path = Path(root, name)
-            if os.geteuid() == 0:
-                os.chown(path, 0, 0, follow_symlinks=False)
-            if not path.is_symlink():
-                path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
+    for path in (folder, *map(Path, entries_below(folder))):
+        if os.geteuid() == 0:
+            os.chown(path, 0, 0, follow_symlinks=False)
+        if not path.is_symlink():
+            path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +16,7 @@ from sotabench.runner.checkout import Source
 from sotabench.runner.egress import Egress, Rules
 from sotabench.runner.folder import SLOTS
 from sotabench.runner.package_index import PackageIndex, find_package_index
-from sotabench.runner.sandbox import Bubblewrap, Limits, Sandbox, Slot, Trusted
+from sotabench.runner.sandbox import Bubblewrap, Limits, Sandbox, Slot, Trusted, remove
 from sotabench.runner.settings import RunnerSettings
 from sotabench.runner.shared_environments import sweep_environments
 from sotabench.runner.site import Job
@@ -138,7 +137,7 @@ class Shop:
         before = time.time() - REPOSITORY_DAYS * 86_400
         for kept in (self.settings.folder / "repositories").glob("*"):
             if kept.stat().st_mtime < before:
-                shutil.rmtree(kept, ignore_errors=True)
+                remove(kept)
                 removed += 1
         return removed
 

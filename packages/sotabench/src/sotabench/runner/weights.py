@@ -20,7 +20,7 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
-from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, entries_below
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
 
 LIMITS = Limits(seconds=3600, memory=16 << 30, disk=60 << 30, files=200_000, processes=512, file_size=30 << 30)
@@ -234,12 +234,13 @@ def _files(workplace: Workplace, said: Mapping[str, str]) -> Iterator[str]:
     roots, count = _roots(workplace), 0
     for prefix in ("", ".cache/"):
         cache = roots[prefix][1]
-        for folder, _, names in os.walk(cache):  # follows no links
-            for name in names:
-                count += 1
-                if count > MOST_FILES:
-                    raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
-                yield prefix + str(Path(folder, name).relative_to(cache))
+        for entry in entries_below(cache):
+            if entry.is_dir(follow_symlinks=False):
+                continue
+            count += 1
+            if count > MOST_FILES:
+                raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
+            yield prefix + str(Path(entry.path).relative_to(cache))
     for shown in said:
         for prefix in ("repository/", "home/"):
             if shown.startswith(prefix) and _is_plain(roots[prefix][1], shown.removeprefix(prefix)):

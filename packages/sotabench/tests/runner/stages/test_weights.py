@@ -171,3 +171,15 @@ for name in (b"\\xff.pth", b"a\\n# finished"):
 """
     assert [found.path for found in published(text)] == [r".cache/\udcff.pth", r".cache/a\n# finished"]
     assert not any("\n" in line for line in log.lines)
+
+
+def test_cache_deeper_than_anybody_needs_is_the_repositorys_fault_and_no_end_of_the_runner(published):
+    text = """
+import os
+os.chdir(os.environ["XDG_CACHE_HOME"])
+for _ in range(1500):
+    os.mkdir("a")
+    os.chdir("a")
+"""
+    with pytest.raises(Failed, match="at most 500 levels, found more in hidden"):
+        published(text)

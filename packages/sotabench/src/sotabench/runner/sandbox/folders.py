@@ -1,27 +1,75 @@
-"""Folders of the machine that tasks see: whose they are, and what lies where something is to be mounted."""
+"""Folders of the machine that tasks see: whose they are, what lies in them, what lies where something is to be mounted.
+
+A stranger decides how deep a folder goes. Python's own walks call themselves for every level and hold a descriptor for
+each; what goes down all the way is left to the system's chown, chmod and rm, which do neither and follow no links.
+"""
 
 import contextlib
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from sotabench.errors import Failed
+from sotabench.errors import Broken, Failed
 from sotabench.runner.sandbox.plan import Mount, Slot, Task
+
+DEEPEST = 500
+"""Levels of folders in what strangers made that are gone through; more than anybody has, fewer than Python's calls."""
 
 
 def own(folder: Path, slot: Slot) -> None:
     """Give a folder and all in it to the slot's uid, links themselves and not what they lead to.
 
     To be called before strangers write there. Where the runner is not root this does nothing: tasks run as its own uid.
+    Raises Broken when it cannot be done.
     """
     if os.geteuid() != 0:
         return
     os.chown(folder, slot.uid, slot.gid, follow_symlinks=False)
-    for _, folders, files, descriptor in os.fwalk(folder):
-        for name in (*folders, *files):
-            os.chown(name, slot.uid, slot.gid, dir_fd=descriptor, follow_symlinks=False)
+    with os.scandir(folder) as entries:
+        is_empty = next(entries, None) is None
+    if not is_empty and (trouble := _told("chown", "-R", "-h", f"{slot.uid}:{slot.gid}", folder)):
+        raise Broken(f"expected to give {folder} to uid {slot.uid}, found: {trouble}")
+
+
+def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    """All that lies in the folder, links as links. Nothing may be running that writes there.
+
+    Raises Failed for folders that go deeper than DEEPEST, or that cannot be read.
+    """
+    waiting = [(str(folder), 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = list(entries)
+        except OSError as error:
+            raise Failed(
+                f"expected folders that can be read, found one in {folder.name} with: {error.strerror}"
+            ) from error
+        folders = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+        if folders and depth == DEEPEST:
+            raise Failed(f"expected folders of at most {DEEPEST} levels, found more in {folder.name}")
+        waiting += [(path, depth + 1) for path in folders]
+        yield from found
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all in it, also what was closed against its own user. What cannot be removed stays."""
+    if not folder.is_symlink() and folder.is_dir():
+        if os.geteuid() != 0:
+            _told("chmod", "-R", "u+rwX", folder)
+        _told("rm", "-rf", folder)
+
+
+def _told(command: str, *options: str | Path) -> str:
+    """The last line of what the command complains of; empty when it did what it was to do."""
+    *words, folder = options
+    done = subprocess.run([command, *words, "--", folder], capture_output=True, check=False)  # noqa: S603 - the system's own
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return (said or [f"exit code {done.returncode}"])[-1] if done.returncode else ""
 
 
 def clear_mount_points(mounts: Sequence[Mount]) -> None:
