@@ -217,8 +217,8 @@ def test_entries_below_are_all_of_them_and_links_are_not_followed(tmp_path, data
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's part")
 def test_what_a_build_closed_against_its_own_user_is_removed():
     with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o777)
         folder = Path(place, "own")
+        os.chown(place, 65534, 65534)
         child = os.fork()
         if child == 0:
             os.setgid(65534)

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from sotabench.runner.folder import own_folder, remove
+from sotabench.runner.folder import own_folder
+from sotabench.runner.sandbox import remove
 
 HOLDER = """
 import sys, threading

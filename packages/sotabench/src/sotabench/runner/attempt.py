@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sotabench.errors import Failed, SotabenchError
-from sotabench.runner.folder import remove
 from sotabench.runner.log import Log
 from sotabench.runner.loop import Signals
 from sotabench.runner.sandbox import remove

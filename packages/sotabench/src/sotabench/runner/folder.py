@@ -2,13 +2,13 @@
 
 import fcntl
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import IO
+
+from sotabench.runner.sandbox import remove
 
 _LOG = logging.getLogger("sotabench.runner")
 _PAUSE = 0.5
@@ -29,17 +29,6 @@ def own_folder(folder: Path, told: Event) -> Iterator[bool]:
             _LOG.warning("removes %s, which a killed runner left", left)
             remove(left)
         yield is_ours
-
-
-def remove(folder: Path) -> None:
-    """Remove the folder and all in it, also what a build closed against its own user. What cannot be removed stays."""
-    if os.geteuid() != 0 and folder.is_dir():
-        folder.chmod(0o700)
-        for place, names, _ in os.walk(folder):
-            for path in (Path(place, name) for name in names):
-                if not path.is_symlink():
-                    path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked(file: IO[str], told: Event) -> bool:

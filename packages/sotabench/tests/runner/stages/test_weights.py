@@ -9,6 +9,7 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import make_environment
+from sotabench.runner.sandbox import remove
 from sotabench.runner.weights import HOSTS, LIMITS, cache_folder, fetch_weights
 
 WEIGHTS = os.urandom(200_000)
@@ -183,3 +184,4 @@ for _ in range(1500):
 """
     with pytest.raises(Failed, match="at most 500 levels, found more in hidden"):
         published(text)
+    remove(published.place.kept)  # pytest could not
