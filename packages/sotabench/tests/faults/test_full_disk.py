@@ -1,0 +1,97 @@
+"""A disk that is full: the site answers and says so, builds end, and nothing half written is taken for whole."""
+
+import contextlib
+import subprocess
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import pytest
+from faults.world import wait_for
+
+MEGABYTES = 160
+
+
+@pytest.fixture
+def disk():
+    """Mounts a small disk at a folder; unmounted at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def mounted(folder):
+            folder.mkdir(mode=0o711)
+            done = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=711", "tmpfs", str(folder)],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                pytest.skip(f"expected to mount a small disk, found: {done.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            return folder
+
+        yield mounted
+
+
+@pytest.fixture
+def folder(sandbox):
+    with tempfile.TemporaryDirectory(prefix="sotabench-faults-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def fill(disk):
+    """Leave not a byte."""
+    with (disk / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * (1 << 16))
+    with (disk / "rest").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 512)
+
+
+def free(disk):
+    (disk / "filling").unlink()
+    (disk / "rest").unlink()
+
+
+def page(world):
+    with urllib.request.urlopen(f"{world.address}/", timeout=30) as answer:
+        return answer.status
+
+
+def test_runner_whose_disk_is_full_breaks_builds_with_a_plain_sentence_and_goes_on(make_world, folder, disk):
+    runners = disk(folder / "runner")
+    world = make_world(folder)
+    world.add("plain")
+    world.start_site("--no-runner")
+    runner = world.start_runner(world.address, world.clerk.ask("token", "lab"))
+    assert world.until_final([world.build("plain")])[0]["status"] == "finished"
+    fill(runners)
+    world.change("plain")
+    [build] = world.until_final([world.build("plain")])
+    assert build["status"] == "broken"
+    assert "No space left on device" in build["reason"]
+    assert page(world) == 200
+    free(runners)
+    assert world.until_final([world.build("plain")])[0]["status"] == "finished"
+    world.check_nothing_is_left()
+    runner.kill()
+
+
+def test_site_whose_disk_is_full_answers_says_so_and_keeps_nothing_by_half(make_world, folder, disk):
+    data = disk(folder / "data")
+    world = make_world(folder, SOTABENCH_LEASE_SECONDS="8")
+    world.add("waits", waits="evaluate", calls=2)
+    world.start_site("--no-runner")
+    runner = world.start_runner(world.address, world.clerk.ask("token", "lab"))
+    key = world.build("waits")
+    wait_for(lambda: world.reached("evaluate"), why="the build runs")
+    fill(data)
+    world.let_go()
+    wait_for(lambda: not world.pids_inside(), why="the runner gives up, or has handed in all")
+    assert world.health() == 503
+    assert page(world) == 200
+    free(data)
+    wait_for(world.is_well, why="the site is well")
+    [build] = world.until_final([key])
+    assert (build["status"], build["calls"]) == ("finished", ["Net 0", "Net 1"])
+    world.check_nothing_is_left()
+    runner.kill()
