@@ -1,6 +1,7 @@
 """A disk that is full: the site answers and says so, builds end, and nothing half written is taken for whole."""
 
 import contextlib
+import os
 import subprocess
 import tempfile
 import urllib.request
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from faults.world import wait_for
 
-MEGABYTES = 160
+from sotabench.runner.sandbox.watchdog import DISK_LEFT, disk_left
+
+SITES, RUNNERS = 200 << 20, DISK_LEFT + (400 << 20)  # bytes of their disks: a runner leaves the machine some
 
 
 @pytest.fixture
@@ -17,10 +20,10 @@ def disk():
     """Mounts a small disk at a folder; unmounted at the end."""
     with contextlib.ExitStack() as stack:
 
-        def mounted(folder):
+        def mounted(folder, size):
             folder.mkdir(mode=0o711)
             done = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=711", "tmpfs", str(folder)],
+                ["mount", "-t", "tmpfs", "-o", f"size={size},mode=711", "tmpfs", str(folder)],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode:
@@ -37,19 +40,14 @@ def folder(sandbox):
         yield Path(folder)
 
 
-def fill(disk):
-    """Leave not a byte."""
-    with (disk / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * (1 << 16))
-    with (disk / "rest").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 512)
+def fill(disk, *, leave=0):
+    """Leave not a byte, or this many."""
+    with (disk / "filling").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, disk_left(disk) - leave)
 
 
 def free(disk):
     (disk / "filling").unlink()
-    (disk / "rest").unlink()
 
 
 def page(world):
@@ -58,26 +56,28 @@ def page(world):
 
 
 def test_runner_whose_disk_is_full_breaks_builds_with_a_plain_sentence_and_goes_on(make_world, folder, disk):
-    runners = disk(folder / "runner")
+    runners = disk(folder / "runner", RUNNERS)
     world = make_world(folder)
     world.add("plain")
     world.start_site("--no-runner")
     runner = world.start_runner(world.address, world.clerk.ask("token", "lab"))
-    assert world.until_final([world.build("plain")])[0]["status"] == "finished"
-    fill(runners)
+    [build] = world.until_final([world.build("plain")])
+    assert build["status"] == "finished", build
+    fill(runners, leave=DISK_LEFT // 2)
     world.change("plain")
     [build] = world.until_final([world.build("plain")])
-    assert build["status"] == "broken"
-    assert "No space left on device" in build["reason"]
+    assert build["status"] == "broken", build
+    assert "the runner's disk is full" in build["reason"]
     assert page(world) == 200
     free(runners)
-    assert world.until_final([world.build("plain")])[0]["status"] == "finished"
+    [build] = world.until_final([world.build("plain")])
+    assert build["status"] == "finished", build
     world.check_nothing_is_left()
     runner.kill()
 
 
 def test_site_whose_disk_is_full_answers_says_so_and_keeps_nothing_by_half(make_world, folder, disk):
-    data = disk(folder / "data")
+    data = disk(folder / "data", SITES)
     world = make_world(folder, SOTABENCH_LEASE_SECONDS="8")
     world.add("waits", waits="evaluate", calls=2)
     world.start_site("--no-runner")

@@ -55,6 +55,15 @@ def test_runner_that_is_told_to_end_waits_no_longer_and_touches_nothing(tmp_path
     assert theirs.exists()
 
 
+def test_folder_that_a_build_made_deeper_than_python_goes_is_removed_all_the_same(tmp_path):
+    make = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\n"
+    left = tmp_path / "slots" / "0"
+    left.mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", make], cwd=left, check=True)
+    with own_folder(tmp_path, threading.Event()):
+        assert not left.exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
 def test_folder_that_a_build_closed_is_removed_all_the_same(tmp_path):
     (tmp_path / "a" / "closed" / "deep").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -36,6 +37,19 @@ def write(path, content=b"x"):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def test_predictions_that_the_disk_has_no_room_for_are_not_kept_by_half(files, tmp_path):
+    given = write(tmp_path / "p.npz", b"x" * 5000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            keep_file(given, SHA256)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [path for path in files.rglob("*") if path.is_file()]
+    assert (files / keep_file(given, SHA256).name).read_bytes() == given.read_bytes()
 
 
 def test_upload_that_nobody_went_on_with_for_a_week_is_forgotten(files, ada, vision):

@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import shutil
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _KEYS = frozenset({"upload-part", "account_reset_password_from_key", "account_co
 _QUIET = frozenset({"/healthz", "/metrics", "/api/runner/claim", "/api/runner/renew", "/api/runner/log"})
 """What is asked all the time; logged where it does not go well."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LEAST_FREE = 16 << 20
+"""Bytes; with less the database cannot be sure of its next write."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -78,13 +81,15 @@ class ObserveRequests:
 
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - a view
-    """200 while the database answers, else 503."""
+    """200 while the database answers and there is room to write, else 503."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
         logging.getLogger("sotabench.health").exception("the database does not answer")
         return JsonResponse({"status": "the database does not answer"}, status=503)
+    if shutil.disk_usage(settings.DATA).free < _LEAST_FREE:
+        return JsonResponse({"status": "the disk is full"}, status=503)
     return JsonResponse({"status": "ok"})
 
 

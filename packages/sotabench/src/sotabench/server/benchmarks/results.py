@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.files import File
-from django.core.files.storage import default_storage
+from django.conf import settings
 
 from benchrecord import printable
+from benchrecord.files import move_over, unused_name
 from sotabench.server.benchmarks.figures import figures_of, rank_value
 from sotabench.server.benchmarks.models import Benchmark, Figure, Result, Tier
 from sotabench.server.benchmarks.sort_keys import sort_keys
@@ -36,15 +38,25 @@ class Kept:
 def keep_file(path: Path, sha256: str) -> Kept:
     """Keep the file under its digest, so that equal files are kept once.
 
-    One that is there already is touched: it is wanted, even if no result names it yet.
+    One that is there already is touched: it is wanted, even if no result names it yet. It is whole or not there, also
+    after a crash or on a full disk. Raises OSError.
     """
     name = f"{PREDICTIONS}/{sha256[:2]}/{sha256}.npz"
-    kept = Path(default_storage.path(name))
+    kept = Path(settings.MEDIA_ROOT, name)
     if kept.exists():
         kept.touch()
-    else:
-        with path.open("rb") as file:
-            default_storage.save(name, File(file))
+        return Kept(name, sha256)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    coming = unused_name(kept)
+    try:
+        with path.open("rb") as source, coming.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        coming.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+        move_over(coming, kept)
+    finally:
+        coming.unlink(missing_ok=True)
     return Kept(name, sha256)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, Max, QuerySet
 from django.utils import timezone
 
 from benchrecord import printable
@@ -32,6 +32,7 @@ MOST_LOG = 8 << 20
 
 TOKEN_START = "sbr_"  # noqa: S105 - how every runner's token begins
 _MOST_REASON = 2_000
+_LATEST = 1_000
 _SEEN_EVERY = timedelta(seconds=10)
 
 
@@ -81,7 +82,7 @@ def claim(runner: Runner, *, slot: int) -> Claim | None:
         _give_back(lost, f"the runner {runner} began anew")
     if runner.is_drained or runner.trouble:
         return None
-    while (build := _waiting().first()) is not None:
+    while (build := _next()) is not None:
         try:
             return _begin(build, runner, slot)
         except Conflict:
@@ -167,20 +168,33 @@ def take_back_builds(now: datetime) -> int:
 
 
 def _waiting() -> QuerySet[Build]:
-    """The builds that may begin, those first whose repository was served longest ago."""
+    """The builds that may begin, the oldest first."""
     running = Build.objects.filter(status=Status.RUNNING).order_by().values_list("repository").annotate(Count("pk"))
     full = [repository for repository, count in running if count >= settings.BUILDS_AT_ONCE]
-    served = Attempt.objects.filter(build__repository=OuterRef("repository")).order_by().values("build__repository")
-    last = Subquery(served.annotate(last=Max("started_at")).values("last"))
-    found = Build.objects.filter(status=Status.QUEUED).exclude(repository__in=full)
-    return found.annotate(served=last).order_by(F("served").asc(nulls_first=True), "created_at", "pk")
+    return Build.objects.filter(status=Status.QUEUED).exclude(repository__in=full).order_by("created_at", "pk")
+
+
+def _next() -> Build | None:
+    """Of the repository that was served longest ago, the oldest build that may begin.
+
+    Who was served is read from the latest attempts alone: whoever is not among them was served long enough ago.
+    """
+    waiting = dict.fromkeys(_waiting().values_list("repository", flat=True))
+    if not waiting:
+        return None
+    latest = Attempt.objects.order_by("-pk").values_list("build__repository", flat=True)[:_LATEST]
+    ago: dict[int, int] = {}
+    for place, repository in enumerate(latest):
+        ago.setdefault(repository, place)
+    chosen = max(waiting, key=lambda repository: ago.get(repository, _LATEST))
+    return _waiting().filter(repository=chosen).first()
 
 
 @transaction.atomic
 def _begin(build: Build, runner: Runner, slot: int) -> Claim:
     """Give the build to the runner. Raises Conflict when it no longer waits, or its repository has enough that run."""
     Repository.objects.select_for_update().get(pk=build.repository_id)
-    if build.pk not in _waiting().filter(repository=build.repository_id).values_list("pk", flat=True):
+    if not _waiting().filter(pk=build.pk).exists():
         raise Conflict(f"expected {build} to wait still, found it moved on")
     move(build, Status.RUNNING)
     token, now = secrets.token_urlsafe(32), timezone.now()
