@@ -80,6 +80,29 @@ def test_what_was_written_last_is_collected_when_nothing_runs_any_more(collector
     assert collector.finish().accepted == ["Net"]
 
 
+def test_file_written_anew_within_one_tick_of_the_clock_is_read_anew(collector, write, output):
+    write(30, name="one.npz", model="One")
+    os.utime(output / "records.json", ns=(7, 7))
+    with collector:
+        until(lambda: Result.objects.count() == 1)
+    write(20, name="two.npz", model="Two")
+    os.utime(output / "records.json", ns=(7, 7))
+    assert collector.finish().accepted == ["One", "Two"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes another user's part")
+def test_folder_closed_against_a_runner_that_is_not_root_is_the_repositorys_fault(collector, write, output):
+    write(30, name="one.npz", model="One")
+    output.chmod(0)
+    output.parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        found = collector.finish()
+    finally:
+        os.seteuid(0)
+    assert (found.accepted, len(found.refused)) == ([], 1)
+
+
 def test_bad_call_is_refused_alone_and_the_log_says_why(collector, write, output):
     write(30, name="one.npz", model="One")
     write(30, name="two.npz", model="Two", ids=[f"stranger-{number}" for number in range(40)])
@@ -146,7 +169,7 @@ def test_predictions_that_are_none_are_refused(collector, write, output, attack,
     say(f"stopped: {found.refused[0]}")
 
 
-@pytest.mark.parametrize("name", ["../records.json", "/etc/passwd", "a/b", "..", "", 7, ["x"]])
+@pytest.mark.parametrize("name", ["../records.json", "/etc/passwd", "a/b", "..", "", 7, ["x"], "a\0b", "\ud800"])
 def test_predictions_are_looked_for_beside_the_records_and_nowhere_else(collector, output, name, copy, say):
     record = {
         "format": 1, "task": "t", "dataset_name": "d", "model": "m", "results": {},

@@ -46,7 +46,7 @@ class Collector:
     ) -> None:
         self._file = folder / PurePosixPath(workplace.RECORDS).name
         self._report, self._stamp, self._say, self._stop = report, stamp, say, stop
-        self._seen, self._problem, self._changed = 0, "", 0
+        self._seen, self._problem, self._changed = 0, "", (0, 0, 0)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self.collected = Collected()
@@ -76,14 +76,14 @@ class Collector:
     def _look(self) -> None:
         """Hand in the records that are new; a file that cannot be read is looked at again when it has changed."""
         try:
-            changed = self._file.lstat().st_mtime_ns
+            facts = self._file.lstat()
+            changed = facts.st_mtime_ns, facts.st_ino, facts.st_size  # clocks tick some hundred times a second alone
+            if changed == self._changed:
+                return
+            self._changed = changed
+            records = read_records(self._file, max_records=MOST_CALLS)
         except FileNotFoundError:
             return
-        if changed == self._changed:
-            return
-        self._changed = changed
-        try:
-            records = read_records(self._file, max_records=MOST_CALLS)
         except (InvalidRecord, OSError) as error:
             self._problem = printable(str(error).replace(str(self._file), "the records' file"), 500)
             return
