@@ -9,7 +9,6 @@ It does not protect against what a public host forwards, and it goes to hosts di
 only through an HTTP proxy can make no such requests.
 """
 
-import ipaddress
 import socket
 import ssl
 import time
@@ -21,11 +20,11 @@ import httpcore
 import httpx
 from django.conf import settings
 
+from sotabench.addresses import is_public
 from sotabench.server.errors import Refused
 
 MOST_BYTES = 1 << 20
 SECONDS = 15.0
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _PORTS = {"https": 443, "http": 80}
 
 Resolve = Callable[[str, int], list[str]]
@@ -108,26 +107,6 @@ def address_for(host: str, port: int, *, resolve: Resolve = addresses_of) -> str
 def is_internal(host: str, port: int) -> bool:
     """Whether the site's owner listed it."""
     return f"{host.lower()}:{port}" in settings.INTERNAL_HOSTS
-
-
-def is_public(address: str) -> bool:
-    """Whether the address belongs to the public internet; an IPv4 address inside of an IPv6 one decides for it."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-        if found in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
-        if not all(_is_global(one) for one in inner if one is not None):
-            return False
-        return found.ipv4_mapped is not None or _is_global(found)
-    return _is_global(found)
-
-
-def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 @dataclass(frozen=True)
