@@ -171,6 +171,13 @@ def test_developer_at_gitlab_controls_nothing(ada, net, git_host, level, kind):
         prove_by_host(ada, net, hosts.Access("gitlab", "token", "http"))
 
 
+def test_gitlab_that_speaks_of_access_in_another_shape_proves_nothing(ada, net, git_host):
+    said = {"path_with_namespace": "ada/net", "permissions": {"project_access": [50], "group_access": "owner"}}
+    git_host.api = {"/api/v4/": (200, said)}
+    with pytest.raises(Invalid, match="administers"):
+        prove_by_host(ada, net, hosts.Access("gitlab", "token", "http"))
+
+
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "t\u00f6ken"])
 def test_token_that_is_none_is_sent_nowhere(ada, net, git_host, token):
     with pytest.raises(Invalid):

@@ -87,7 +87,8 @@ def _administers(said: Mapping[str, Any], kind: str) -> bool:
     permissions = permissions if isinstance(permissions, dict) else {}
     if kind != Kind.GITLAB:
         return permissions.get("admin") is True or permissions.get("maintain") is True
-    levels = [(permissions.get(name) or {}).get("access_level") for name in ("project_access", "group_access")]
+    found = [permissions.get(name) for name in ("project_access", "group_access")]
+    levels = [access.get("access_level") for access in found if isinstance(access, dict)]
     return any(type(level) is int and level >= GITLAB_MAINTAINER for level in levels)
 
 

@@ -8,6 +8,7 @@ what a host sends, which is why time and size are bounded and builds do all of t
 import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -176,7 +177,7 @@ class _Reach:
 
     def git(self, arguments: Sequence[str]) -> str:
         """What git prints. Raises Unanswered with git's own last words."""
-        return _run(["git", *arguments], self._environment)
+        return run_bounded(["git", *arguments], self._environment)
 
     def _ssh(self, repository: Repository, address: str, port: int) -> str:
         keys = getattr(repository, "keys", None) if repository.pk else None
@@ -200,23 +201,40 @@ class _Reach:
 
 def _check_git(environment: Mapping[str, str]) -> None:
     """An older git would look the name up again and could be led elsewhere."""
-    found = re.search(r"(\d+)\.(\d+)", _run(["git", "version"], environment))
+    found = re.search(r"(\d+)\.(\d+)", run_bounded(["git", "version"], environment))
     if found is None or (int(found[1]), int(found[2])) < _FIRST_GIT:
         raise Unanswered(
             "expected git 2.37 or newer on the server: its owner has to update it; the host's API works too"
         )
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
+def run_bounded(command: Sequence[str], environment: Mapping[str, str], *, seconds: float = SECONDS) -> str:
+    """What the command prints. Raises Unanswered with its last words, or when it takes too long or says too much.
+
+    With it ends what it started: git's own ssh would go on waiting for a host that is silent.
+    """
     blocks = str(_MOST_ON_DISK // 512)
     limited = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', blocks, *command]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own words, and addresses after `--`
-            limited, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(  # noqa: S603 - our own words, and addresses after `--`
+            limited, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
         )
-    except subprocess.TimeoutExpired as error:
-        raise Unanswered(f"expected an answer of the git host within {SECONDS} seconds") from error
-    if done.returncode:
-        last = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()][-2:]
-        raise Unanswered(f"expected git to reach the repository, found: {printable(' '.join(last), 300)}")
-    return done.stdout.decode("utf-8", "replace")
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise Unanswered(f"expected an answer of the git host within {seconds:g} seconds") from error
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        out.seek(0)
+        err.seek(0)
+        if code:
+            last = [line for line in err.read(MOST_OF_FILE).decode("utf-8", "replace").splitlines() if line.strip()][
+                -2:
+            ]
+            raise Unanswered(f"expected git to reach the repository, found: {printable(' '.join(last), 300)}")
+        said = out.read(MOST_OF_REFS + 1)
+    if len(said) > MOST_OF_REFS:
+        raise Unanswered(f"expected at most {MOST_OF_REFS} bytes of git, found more")
+    return said.decode("utf-8", "replace")
