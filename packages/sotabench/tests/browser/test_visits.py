@@ -99,6 +99,8 @@ def test_newcomer_signs_up_makes_and_revokes_a_token_and_hides_a_repository(visi
     visitor.get_by_role("link", name="Connect").click()
     visitor.get_by_label("Address").fill("https://github.com/grace/compiler")
     visitor.get_by_role("button", name="Connect").click()
+    expect(visitor.get_by_role("heading", level=1)).to_have_text("Settings of grace/compiler")
+    visitor.get_by_role("heading", level=1).get_by_role("link").click()
     expect(visitor.get_by_role("heading", level=1)).to_have_text("grace/compiler")
     assert _is_seen(visitors, "/user/grace/repos/grace/compiler")
     visitor.get_by_role("button", name="Make private").click()

@@ -179,15 +179,15 @@ def _next() -> Build | None:
 
     Who was served is read from the latest attempts alone: whoever is not among them was served long enough ago.
     """
-    waiting = dict.fromkeys(_waiting().values_list("repository", flat=True))
-    if not waiting:
-        return None
-    latest = Attempt.objects.order_by("-pk").values_list("build__repository", flat=True)[:_LATEST]
-    ago: dict[int, int] = {}
-    for place, repository in enumerate(latest):
-        ago.setdefault(repository, place)
-    chosen = max(waiting, key=lambda repository: ago.get(repository, _LATEST))
-    return _waiting().filter(repository=chosen).first()
+    while waiting := dict.fromkeys(_waiting().values_list("repository", flat=True)):
+        latest = Attempt.objects.order_by("-pk").values_list("build__repository", flat=True)[:_LATEST]
+        ago: dict[int, int] = {}
+        for place, repository in enumerate(latest):
+            ago.setdefault(repository, place)
+        chosen = max(waiting, key=lambda repository: ago.get(repository, _LATEST))
+        if build := _waiting().filter(repository=chosen).first():  # else another runner took it a moment ago
+            return build
+    return None
 
 
 @transaction.atomic
