@@ -230,6 +230,22 @@ def test_site_that_stays_silent_as_long_as_the_lease_has_lost_its_runner(flaky):
         report.renew()
 
 
+class RenewedMeanwhile(Report):
+    """The report of an attempt whose lease another thread renews all the time."""
+
+    _heard = property(lambda self: self.clock(), lambda self, seconds: None)
+
+
+def test_what_makes_the_site_fail_is_not_said_for_ever_while_the_lease_is_renewed(flaky):
+    Flaky.answers = [500] * 100
+    now = iter(range(0, 10_000, 31))
+    job = Job("token", 60, {"number": 1}, {"name": "a"}, (), ())
+    report = RenewedMeanwhile(flaky, job, clock=lambda: next(now))
+    with pytest.raises(Broken, match="everything but 'calls'"):
+        report.call(1, {}, None)
+    assert not report.lost.is_set()
+
+
 def test_log_that_cannot_be_sent_stops_the_build_when_the_lease_is_over(flaky):
     Flaky.answers = [409]
     stop = threading.Event()

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_records
 from benchrecord.files import read_strangers_file
-from sotabench.errors import SiteRefused
+from sotabench.errors import Broken, SiteRefused
 from sotabench.runner import workplace
 from sotabench.runner.site import LeaseLost, Report
 
@@ -32,7 +32,7 @@ class Collector:
     """Watches the records' file in `folder` from a thread of its own. Use as a context around the evaluation.
 
     Every record is handed in with `stamp`, what the runner itself knows of the run, in the place of what it says.
-    A lost lease sets `stop`.
+    A lost lease sets `stop`, as does a site that takes everything but a call.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Collector:
         self._file = folder / PurePosixPath(workplace.RECORDS).name
         self._report, self._stamp, self._say, self._stop = report, stamp, say, stop
         self._seen, self._problem, self._changed = 0, "", (0, 0, 0)
+        self._fault: Broken | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self.collected = Collected()
@@ -60,7 +61,9 @@ class Collector:
         self._thread.join()
 
     def finish(self) -> Collected:
-        """Hand in what is left, once nothing runs any more. Raises LeaseLost."""
+        """Hand in what is left, once nothing runs any more. Raises LeaseLost, Broken."""
+        if self._fault:
+            raise self._fault
         self._look()
         if self._problem:
             self.collected.refused.append(self._problem)
@@ -71,6 +74,9 @@ class Collector:
             while not self._ending.wait(_LOOK_EVERY):
                 self._look()
         except LeaseLost:
+            self._stop.set()
+        except Broken as error:
+            self._fault = error
             self._stop.set()
 
     def _look(self) -> None:

@@ -3,7 +3,7 @@
 import threading
 from typing import TYPE_CHECKING, Self
 
-from sotabench.errors import SiteRefused
+from sotabench.errors import Broken, SiteRefused
 from sotabench.lines import Lines
 from sotabench.runner.site import LeaseLost, Report
 
@@ -81,7 +81,7 @@ class Log:
             return False
         try:
             self._report.log(self._number, "\n".join(lines))
-        except SiteRefused:
+        except (SiteRefused, Broken):
             return True  # the site keeps no more of this log
         self._number += 1
         return True

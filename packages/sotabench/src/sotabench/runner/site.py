@@ -1,6 +1,7 @@
 """What a runner says to its site over HTTP, and what it hears.
 
-A call about an attempt is said again while the site does not answer, for as long as the lease lasts.
+A call about an attempt is said again while the site does not answer, for as long as a lease lasts. Where it answers
+others meanwhile and this one never, as it does not for what makes it fail, that is no lost lease but Broken.
 """
 
 import hashlib
@@ -153,8 +154,8 @@ class Report:
         return str(self._say("end", json={"status": status, "reason": reason})["status"])
 
     def _say(self, call: str, **content: Any) -> Json:
-        """Say it until the site hears it, or the lease must be over."""
-        pause = _FIRST_PAUSE
+        """Say it until the site hears it, or the lease must be over. Raises Broken where it hears all but this."""
+        pause, began = _FIRST_PAUSE, self.clock()
         if call != "calls":  # which takes as long as scoring does
             content["timeout"] = min(TIMEOUT, self.job.lease_seconds)
         while not self.lost.is_set():
@@ -169,6 +170,8 @@ class Report:
                 if self.site.is_gone.is_set() or self.clock() - self._heard > self.job.lease_seconds:
                     self.lost.set()
                     raise LeaseLost(f"the site did not answer while the lease lasted: {error}") from error
+                if self.clock() - began > self.job.lease_seconds:
+                    raise Broken(f"the site heard everything but {call!r}: {error}") from error
                 self.lost.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
