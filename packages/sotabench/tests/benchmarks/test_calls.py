@@ -202,6 +202,22 @@ def test_call_that_nobody_scored_is_not_skipped_by_saying_so(begin, call, copy):
         skip(other)
 
 
+@pytest.mark.parametrize("way", ["network", "sandbox"])
+def test_build_of_which_one_attempt_ran_under_other_conditions_gives_nothing_to_others(begin, call, lab, client, way):
+    first = begin()
+    known(first, INPUTS | {"way": way}, had_network=way == "network")
+    Attempt.objects.update(is_trusting=way == "sandbox")
+    result = call(first, 30, call_key=KEY)
+    end_attempt(first, Status.BROKEN, reason="the disk is full")
+    second = leases.claim(lab, slot=0).token
+    assert known(second).done == [KEY]
+    end_attempt(second, Status.FINISHED)
+    found = known(begin("b" * 40))
+    assert (found.carried_from, found.done) == (None, [])
+    page = client.get(f"/results/{result.pk}").content.decode()
+    assert ("Had network" in page, "Run without a sandbox" in page) == (way == "network", way == "sandbox")
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"[{}, {}]", b"[1]", b"[" * 100_000, b"\xff"])
 def test_what_is_no_record_is_refused(begin, content, copy):
     with pytest.raises(Invalid):

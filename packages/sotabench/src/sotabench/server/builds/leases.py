@@ -132,8 +132,14 @@ def append_log(token: str, number: int, text: str) -> None:
 
 @transaction.atomic
 def note_conditions(attempt: Attempt, *, inputs: dict[str, Any], inputs_key: str, had_network: bool) -> None:
-    """Keep what the build's results depend on, as its runner found it. Raises LeaseLost."""
+    """Keep what the build's results depend on, as its runner found it. Raises LeaseLost.
+
+    A build of which an earlier attempt found something else has no key: its results do not all depend on the same.
+    """
     hold(attempt)
+    before = Build.objects.filter(pk=attempt.build_id).values_list("inputs", "inputs_key").get()
+    if before[0] and before[1] != inputs_key:
+        inputs_key = ""
     Build.objects.filter(pk=attempt.build_id).update(inputs=inputs, inputs_key=inputs_key)
     Attempt.objects.filter(pk=attempt.pk).update(had_network=had_network)
     attempt.build.refresh_from_db(fields=["inputs", "inputs_key"])

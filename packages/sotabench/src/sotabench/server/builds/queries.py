@@ -59,9 +59,18 @@ def attempts_of(build: Build) -> QuerySet[Attempt]:
     return build.attempts.select_related("runner").order_by("number")
 
 
-def last_attempt(build: Build) -> Attempt | None:
-    """The attempt that the build's results came from; None for results that were submitted."""
-    return build.attempts.select_related("runner").order_by("number").last()
+@dataclass(frozen=True)
+class Conditions:
+    """How a build was run."""
+
+    is_trusting: bool
+    had_network: bool
+
+
+def conditions_of(build: Build) -> Conditions:
+    """Those of all its attempts together, for each of them may have brought results; none where they were submitted."""
+    found = list(build.attempts.values_list("is_trusting", "had_network"))
+    return Conditions(any(trusting for trusting, _ in found), any(network for _, network in found))
 
 
 def open_attempt(build: Build) -> Attempt | None:

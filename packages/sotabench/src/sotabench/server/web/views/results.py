@@ -8,7 +8,7 @@ from django.utils.cache import patch_cache_control
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.queries import history_of, leaderboard, result_for
 from sotabench.server.benchmarks.ties import CHANCE, compare_results
-from sotabench.server.builds.queries import last_attempt
+from sotabench.server.builds.queries import conditions_of
 from sotabench.server.errors import NotFound
 from sotabench.server.repositories.queries import Viewer
 from sotabench.server.web.beside import rows_of
@@ -30,7 +30,7 @@ def result(request: HttpRequest, key: int) -> HttpResponse:
     metrics = [cell.metric for cell in row.cells]
     facts = {
         "result": found,
-        "run": last_attempt((found.carried_from or found).build),
+        "run": conditions_of((found.carried_from or found).build),
         "row": row,
         "others": [figure for name, figure in row.declared.items() if figure.tier != "declared"],
         "declared": [figure for figure in row.declared.values() if figure.tier == "declared"],
