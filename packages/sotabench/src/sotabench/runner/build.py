@@ -49,7 +49,7 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
     collector = Collector(
         workplace.output_folder,
         attempt.report,
-        {"weights": [_public(one) for one in prepared.weights], "platform": inputs},
+        {"weights": [_public(one) for one in prepared.weights if one.is_fetched], "platform": inputs},
         say=attempt.log.say,
         stop=attempt.stop,
     )
@@ -152,6 +152,8 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
         "tree": prepared.tree.tree,
         "submodules": dict(prepared.tree.submodules),
         "lock": list(prepared.environment.lock),
+        # What a repository's own code does with a network is no other build's: its lock does not tell all of it.
+        "installed_by": "" if prepared.environment.is_shared else f"build {job.build['number']}",
         "weights": sorted(f"{one.sha256} {one.path}" for one in prepared.weights),
         "data": {str(data["dataset_name"]): data["fingerprint"] for data in job.data},
         "files": {str(file["path"]): file["sha256"] for file in job.files},
@@ -164,4 +166,4 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
 
 
 def _public(one: Fetched) -> dict[str, Any]:
-    return {name: value for name, value in asdict(one).items() if name != "changed"}
+    return {name: value for name, value in asdict(one).items() if name not in {"state", "is_link"}}

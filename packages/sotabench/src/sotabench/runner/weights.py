@@ -2,9 +2,9 @@
 
 It has the network, to hosts that publish weights, and no data. What it fetches stays in a cache of that repository's
 own. Sizes and digests are measured here, from the files; the addresses are what the process says of itself.
+Whatever it leaves is measured, in the caches or in checkout and home, for the results depend on it: it may be code.
 """
 
-import hashlib
 import json
 import os
 import stat
@@ -20,7 +20,8 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
-from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, entries_below
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, remove
+from sotabench.runner.traces import State, digest, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
 
 LIMITS = Limits(seconds=3600, memory=16 << 30, disk=60 << 30, files=200_000, processes=512, file_size=30 << 30)
@@ -48,18 +49,26 @@ MOST_FILES = 20_000
 _MOST_NAME = 8 << 10  # characters: more than any path, with every one of them escaped
 _SMALL = 64 << 10  # bytes; a file that no address is known for and that is smaller is source, or a lock
 _MOST_NOTES = 16 << 20
-_BLOCK = 1 << 20
+_NEW_EACH_TIME = ("repository/", "home/")
+
+_Found = tuple[str, Path, os.stat_result]
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that the repository's code fetched. `url` is the process's own word, or nothing."""
+    """A file that the repository's code left. `url` is the process's own word, or nothing."""
 
     url: str
     size: int
     sha256: str
     path: str  # below the cache; else `.cache/...`, `home/...` or `repository/...`; what is no text as its escape
-    changed: int = 0  # its modification time in nanoseconds
+    state: State = (0, 0, 0)
+    is_link: bool = False
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is shown: neither small source, nor a lock, nor a link."""
+        return not self.is_link and (bool(self.url) or self.size >= _SMALL)
 
 
 def fetch_weights(
@@ -71,7 +80,7 @@ def fetch_weights(
     limits: Limits = LIMITS,
     devices: Sequence[Path] = (),
 ) -> list[Fetched]:
-    """What lies in the repository's cache once its file has run without data.
+    """What lies in the repository's caches, and is new in its checkout, once its file has run without data.
 
     A file with its own loop fails there, for want of data, and what it fetched until then is kept. Where the same files
     in the same environment came to their end before, nothing runs. Raises Failed when it takes too much disk.
@@ -82,7 +91,8 @@ def fetch_weights(
     with exclusive_lock(workplace.kept / "weights.lock"):
         known, before = _known(manifest)
         if known == build and _unchanged(workplace, before):
-            workplace.say(f"Weights: {len(before)} files, fetched by an earlier build of these files")
+            shown = sum(one.is_fetched for one in before)
+            workplace.say(f"Weights: {shown} files, fetched by an earlier build of these files")
             return before
         task = Task(
             command=[environment.python, "sotabench.py"],
@@ -92,12 +102,14 @@ def fetch_weights(
             limits=limits,
             devices=devices,
         )
+        workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home, workplace.facts)
+        there = {prefix: states(_roots(workplace)[prefix][1]) for prefix in _NEW_EACH_TIME}
         well = _run(workplace, task, hosts)
-        fetched = _measure(workplace, before)
+        fetched = _measure(workplace, before, there)
         replace_file(
             manifest, json.dumps({"build": build if well else None, "files": [asdict(one) for one in fetched]}).encode()
         )
-    for one in fetched:
+    for one in filter(lambda one: one.is_fetched, fetched):
         workplace.say(
             f"Weights: {one.path}, {one.size} bytes, sha256 {one.sha256}, from {one.url or 'an unknown place'}"
         )
@@ -125,6 +137,7 @@ def prepare_caches(workplace: Workplace, name: str) -> None:
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         place.unlink()
     place.mkdir(exist_ok=True)
+    workplace.give(place)
 
 
 def _hidden_cache(workplace: Workplace) -> Path:
@@ -160,6 +173,7 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
         **environment.variables,
         **VARIABLES,
         "HOME": HOME,
+        "PYTHONDONTWRITEBYTECODE": "1",  # it would be new in the checkout, and other bytes each time
         "PYTHONUNBUFFERED": "1",
         "SOTABENCH_SERVER": "true",
         "SOTABENCH_CHECK": "params",
@@ -170,7 +184,6 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
 
 def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
     """Whether it came to its end; otherwise there may be more to fetch, were it only that a host was silent."""
-    workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home, workplace.facts)
     (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
     with workplace.proxy(hosts) as network:
         outcome = workplace.run(replace(task, network=network))
@@ -192,84 +205,54 @@ def _known(manifest: Path) -> tuple[object, list[Fetched]]:
     """Which build wrote it, and what that one found."""
     try:
         whole = json.loads(manifest.read_bytes())
-        return whole["build"], [Fetched(**one) for one in whole["files"]]
+        return whole["build"], [Fetched(**{**one, "state": tuple(one["state"])}) for one in whole["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None, []
 
 
 def _unchanged(workplace: Workplace, before: Sequence[Fetched]) -> bool:
-    """Whether every file is as it was measured; one in a checkout or home, which are new each time, is not."""
-    for one in before:
-        if one.path.startswith(("repository/", "home/")):
-            return False
-        try:
-            facts = os.lstat(_place(workplace, one.path))
-        except OSError:
-            return False
-        if (facts.st_size, facts.st_mtime_ns, stat.S_ISREG(facts.st_mode)) != (one.size, one.changed, True):
-            return False
-    return True
+    """Whether every file is as it was measured, and none came; one in a checkout or home, new each time, is not."""
+    if any(one.path.startswith(_NEW_EACH_TIME) for one in before):
+        return False
+    now = {printable(shown, _MOST_NAME): state(facts) for shown, _, facts in _cached(workplace)}
+    return {one.path: one.state for one in before} == now
 
 
-def _measure(workplace: Workplace, before: Sequence[Fetched]) -> list[Fetched]:
+def _measure(
+    workplace: Workplace, before: Sequence[Fetched], there: Mapping[str, Mapping[str, State]]
+) -> list[Fetched]:
+    """All that is in the caches, and what is not as it was `there` in checkout and home."""
     said = _said(workplace)
     earlier = {(one.path, one.sha256): one.url for one in before}
-    same = {(one.path, one.size, one.changed): one for one in before}
+    same = {(one.path, one.state): one for one in before}
     found = []
-    for shown in _files(workplace, said):
-        path = _place(workplace, shown)
-        facts = os.lstat(path)
-        if not stat.S_ISREG(facts.st_mode) or (shown not in said and facts.st_size < _SMALL):
-            continue
+    for shown, path, facts in (*_cached(workplace), *_changed(workplace, there)):
         name = printable(shown, _MOST_NAME)
-        known = same.get((name, facts.st_size, facts.st_mtime_ns))
-        digest = known.sha256 if known else _digest(path)
-        url = said.get(shown) or earlier.get((name, digest), "")
-        found.append(Fetched(url, facts.st_size, digest, name, facts.st_mtime_ns))
+        known = same.get((name, state(facts)))
+        sha256 = known.sha256 if known else digest(path)
+        url = said.get(shown) or earlier.get((name, sha256), "")
+        found.append(Fetched(url, facts.st_size, sha256, name, state(facts), stat.S_ISLNK(facts.st_mode)))
+        if len(found) > MOST_FILES:
+            raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
     return sorted(found, key=lambda one: one.path)
 
 
-def _files(workplace: Workplace, said: Mapping[str, str]) -> Iterator[str]:
-    """The names of everything in the caches, and of what was said to be fetched to elsewhere."""
-    roots, count = _roots(workplace), 0
+def _cached(workplace: Workplace) -> Iterator[_Found]:
     for prefix in ("", ".cache/"):
-        cache = roots[prefix][1]
-        for entry in entries_below(cache):
-            if entry.is_dir(follow_symlinks=False):
-                continue
-            count += 1
-            if count > MOST_FILES:
-                raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
-            yield prefix + str(Path(entry.path).relative_to(cache))
-    for shown in said:
-        for prefix in ("repository/", "home/"):
-            if shown.startswith(prefix) and _is_plain(roots[prefix][1], shown.removeprefix(prefix)):
-                yield shown
+        folder = _roots(workplace)[prefix][1]
+        try:
+            for name, path, facts in walk(folder):
+                yield prefix + name, path, facts
+        except Failed:  # no later build could be rid of it
+            remove(folder)
+            raise
 
 
-def _place(workplace: Workplace, shown: str) -> Path:
-    roots = _roots(workplace)
-    prefix = next(prefix for prefix in roots if shown.startswith(prefix))
-    return roots[prefix][1] / shown.removeprefix(prefix)
-
-
-def _is_plain(folder: Path, name: str) -> bool:
-    """Whether it is a file below the folder with no link on the way."""
-    path = folder
-    for part in PurePosixPath(name).parts:
-        path = path / part
-        if part == ".." or path.is_symlink():
-            return False
-    return path.is_file()
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+def _changed(workplace: Workplace, there: Mapping[str, Mapping[str, State]]) -> Iterator[_Found]:
+    for prefix, before in there.items():
+        for name, path, facts in walk(_roots(workplace)[prefix][1]):
+            if before.get(name) != state(facts):
+                yield prefix + name, path, facts
 
 
 def _said(workplace: Workplace) -> dict[str, str]:

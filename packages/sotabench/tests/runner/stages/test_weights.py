@@ -140,7 +140,9 @@ with open(os.environ["SOTABENCH_FETCHES"], "a") as file:
     file.write("[" * 100000 + "\\n{}\\nnull\\n")
 """
     )
-    (found,) = published(text)
+    outside, linked, found = published(text)
+    links = [(one.path, one.is_link, one.is_fetched) for one in (outside, linked)]
+    assert links == [("repository/outside", True, False), ("torch/linked.pth", True, False)]
     assert (found.path, found.sha256, found.url) == ("torch/net.pth", SHA256, "https://evil.test/")
     say("links out of the cache: stopped, regular files only; addresses: shown as the process's own word")
 

@@ -23,15 +23,23 @@ def own(folder: Path, slot: Slot) -> None:
     """Give a folder and all in it to the slot's uid, links themselves and not what they lead to.
 
     To be called before strangers write there. Where the runner is not root this does nothing: tasks run as its own uid.
-    Raises Broken when it cannot be done.
+    What is the slot's already is not touched, for the time of its last change tells whether it was measured. Raises
+    Broken when it cannot be done.
     """
     if os.geteuid() != 0:
         return
     os.chown(folder, slot.uid, slot.gid, follow_symlinks=False)
-    with os.scandir(folder) as entries:
-        is_empty = next(entries, None) is None
-    if not is_empty and (trouble := _told("chown", "-R", "-h", f"{slot.uid}:{slot.gid}", folder)):
+    if _holds_others(folder, slot) and (trouble := _told("chown", "-R", "-h", f"{slot.uid}:{slot.gid}", folder)):
         raise Broken(f"expected to give {folder} to uid {slot.uid}, found: {trouble}")
+
+
+def _holds_others(folder: Path, slot: Slot) -> bool:
+    """Whether something in it is not the slot's."""
+    with os.scandir(folder) as entries:
+        if next(entries, None) is None:
+            return False
+    others = ["(", "!", "-uid", str(slot.uid), "-o", "!", "-gid", str(slot.gid), ")", "-print", "-quit"]
+    return bool(subprocess.run(["find", folder, *others], capture_output=True, check=False).stdout)  # noqa: S603 - as below
 
 
 def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:

@@ -1,0 +1,48 @@
+"""What a stranger's process leaves in a folder: which files it changed, and what is in them.
+
+A file is known by its place on the disk and the time at which the kernel last saw it changed. That time, unlike the one
+of its content, cannot be set by whoever writes the file.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from sotabench.runner.sandbox import entries_below
+
+_BLOCK = 1 << 20
+
+State = tuple[int, int, int]
+
+
+def state(facts: os.stat_result) -> State:
+    """What differs once a file was changed or replaced."""
+    return facts.st_ino, facts.st_size, facts.st_ctime_ns
+
+
+def states(folder: Path) -> dict[str, State]:
+    """Every file and link below the folder, by its path there."""
+    return {name: state(facts) for name, _, facts in walk(folder)}
+
+
+def walk(folder: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+    """Every file and link below the folder, by its path there and in full, nothing else. Raises Failed."""
+    for entry in entries_below(folder):
+        facts = entry.stat(follow_symlinks=False)
+        if stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode):
+            path = Path(entry.path)
+            yield str(path.relative_to(folder)), path, facts
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of what a link says."""
+    found = hashlib.sha256()
+    if path.is_symlink():
+        return hashlib.sha256(b"link to " + os.fsencode(path.readlink())).hexdigest()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
