@@ -1,0 +1,127 @@
+"""What a hostile repository prints, calls itself and never ends; pages and `sb build log` stay harmless."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from sotabench.runner.log import MOST_OUTPUT
+from sotabench.server.builds.models import Attempt
+from sotabench.server.builds.services import build_now, build_push
+from sotabench.server.web.addresses import build_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BAD = ("<script>alert", "<img src=x", "\x1b", "\x07", "\u202e", "\u2066", "\x00", "\ufffe")
+WORDS = """
+words = b"</pre><script>alert(1)</script><img src=x onerror=alert(1)>"
+words += b"\\x1b[2J\\x1b]0;owned\\x07"
+words += b" \\xe2\\x80\\xae\\xe2\\x81\\xa6 NUL \\x00 half \\xff\\xfe\\xed\\xa0\\x80 \\x9b31m\\r\\n"
+os.write(1, words * 3)
+"""
+
+
+def pages_of(ended):
+    page = build_url(ended.build)
+    key = ended.build.repository_id
+    for address in (
+        page,
+        f"{page}/log",
+        f"{page}/log.txt",
+        f"/api/v1/repositories/{key}/builds/{ended.build.number}/log",
+    ):
+        yield address, Client().get(address, follow=True)
+
+
+def test_output_of_every_kind_is_harmless_wherever_it_is_read(nets, say):
+    ended = nets.push(WORDS + 'call(4, name="<script>alert(2)</script>\\x1b[31m\\u202e")')
+    assert ended.status == "finished", ended.log
+    for address, answer in pages_of(ended):
+        assert answer.status_code == 200, address
+        text = b"".join(answer) if answer.streaming else answer.content
+        shown = text.decode()
+        bad = BAD if "html" in answer["Content-Type"] else BAD[2:]
+        assert not [word for word in bad if word in shown], address
+        assert answer["X-Content-Type-Options"] == "nosniff"
+    say("stopped by harmless() on the runner and on the site, by escaping on the page, by nosniff elsewhere")
+
+
+def test_a_gigabyte_without_a_line_end(nets, say):
+    text = "block = b'x' * (1 << 20)\nfor _ in range(1000):\n    os.write(1, block)\n"
+    ended = nets.push(text + "call(4)")
+    kept = sum(Attempt.objects.filter(build=ended.build).values_list("log_size", flat=True))
+    say(f"stopped: {kept} characters are kept of a gigabyte, and the build goes on: {ended.status}")
+    assert ended.status == "finished", ended.log[-500:]
+    assert kept < MOST_OUTPUT
+    assert "the log is cut here" in ended.log
+
+
+def test_setup_script_and_evaluation_that_never_end(nets, say, shop, monkeypatch):
+    soon = replace(shop, settings=replace(shop.settings, seconds=2.0))
+    text = "import signal\nfor n in range(1, 32):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n"
+    text += "    except OSError:\n        pass\ncall(4)\nwhile True:\n    time.sleep(1)\n"
+    build_push(nets.row, commit=nets.commit(text), branch="main")
+    ended = nets.work.run(shop=soon)
+    say(f"stopped: {ended.build.reason}")
+    assert (ended.status, len(ended.results)) == ("failed", 1), ended.log
+    assert "its limit is 2 s" in ended.build.reason
+
+
+def test_setup_script_that_never_ends_and_ignores_signals_is_cancelled(nets, say, until):
+    script = "trap '' TERM INT HUP\necho begun\nwhile :; do sleep 1; done\n"
+    build_push(nets.row, commit=nets.commit("call(4)", sotabench_setup__sh=script), branch="main")
+    stop = threading.Thread(target=lambda: (until(begun), nets.work.signals.stop.set()))
+
+    def begun():
+        return Attempt.objects.filter(log__text__contains="begun").exists()
+
+    stop.start()
+    ended = nets.work.run()
+    stop.join()
+    nets.work.signals.stop.clear()
+    say(f"stopped: {ended.build.reason}; besides, every stage has a limit of time")
+    assert "the runner was stopped" in ended.build.reason
+
+
+@pytest.mark.parametrize("branch", ["a;touch${IFS}x", "$(touch-x)", "`x`", "a'b\"c", "--upload-pack=x", "a b", "../x"])
+def test_branch_with_the_shells_signs(nets, ada, say, branch):
+    commit = nets.commit("call(4)")
+    try:
+        nets.git("branch", "--", branch)
+    except Exception:  # noqa: BLE001 - git itself takes no such name
+        say(f"git makes no branch {branch!r}")
+    build_now(ada, nets.row, commit=commit, branch=branch, is_preview=True)
+    ended = nets.work.run()
+    say(f"{branch!r}: {ended.status} {ended.build.reason}")
+    assert ended.status in {"finished", "failed"}
+    assert not (nets.folder / "x").exists()
+
+
+def test_repository_named_with_markup(repository, say):
+    evil = repository("x")
+    evil.row.name = evil.row.owner_name = "<b>\u202e\x1b[31m"
+    type(evil.row).objects.filter(pk=evil.row.pk).update(name=evil.row.name, owner_name=evil.row.owner_name)
+    ended = evil.push("call(4)")
+    assert ended.status == "finished", ended.log
+    page = Client().get(f"/results/{ended.results[0].pk}").content.decode()
+    assert not [word for word in ("<b>\u202e", "\x1b", "\u202e") if word in page]
+    say("stopped: no host has such a name, so none is taken; were one there, it is shown as its escapes")
+
+
+def test_log_and_results_of_a_private_repository(nets, bob, say):
+    nets.row.is_public = False
+    nets.row.save()
+    ended = nets.push("print('a secret word')\ncall(4)")
+    assert ended.status == "finished", ended.log
+    other = Client()
+    other.force_login(bob)
+    result = ended.results[0].pk
+    addresses = [address for address, _ in pages_of(ended)]
+    addresses += [f"/results/{result}", f"/results/{result}/record.json", f"/api/v1/results/{result}"]
+    addresses += [f"/api/v1/repositories/{nets.row.pk}/builds/1/results", f"/api/v1/repositories/{nets.row.pk}/builds"]
+    for address in addresses:
+        for client in (Client(), other):
+            answer = client.get(address)
+            assert answer.status_code in {302, 401, 403, 404}, address
+    say(f"stopped: {len(addresses)} addresses say that there is nothing")
