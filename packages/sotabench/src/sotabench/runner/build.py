@@ -19,6 +19,7 @@ from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.sandbox.watchdog import DISK_LEFT, disk_left
 from sotabench.runner.shop import Shop
 from sotabench.runner.site import Known
+from sotabench.runner.traces import digest_of
 from sotabench.runner.weights import Fetched, fetch_weights
 from sotabench.runner.workplace import Workplace
 
@@ -154,7 +155,8 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
         "lock": list(prepared.environment.lock),
         # What a repository's own code does with a network is no other build's: its lock does not tell all of it.
         "installed_by": "" if prepared.environment.is_shared else f"build {job.build['number']}",
-        "weights": sorted(f"{one.sha256} {one.path}" for one in prepared.weights),
+        "weights": sorted(f"{one.sha256} {one.path}" for one in prepared.weights if one.is_fetched),
+        "left_behind": digest_of(f"{one.sha256} {one.path}" for one in prepared.weights if not one.is_fetched),
         "data": {str(data["dataset_name"]): data["fingerprint"] for data in job.data},
         "files": {str(file["path"]): file["sha256"] for file in job.files},
         "base": shop.base.described,

@@ -7,7 +7,7 @@ of its content, cannot be set by whoever writes the file.
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sotabench.runner.sandbox import entries_below
@@ -46,3 +46,9 @@ def digest(path: Path) -> str:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """One digest for many lines, in whatever order; empty where there are none."""
+    found = sorted(lines)
+    return hashlib.sha256("\n".join(found).encode()).hexdigest() if found else ""

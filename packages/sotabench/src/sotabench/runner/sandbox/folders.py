@@ -39,7 +39,8 @@ def _holds_others(folder: Path, slot: Slot) -> bool:
         if next(entries, None) is None:
             return False
     others = ["(", "!", "-uid", str(slot.uid), "-o", "!", "-gid", str(slot.gid), ")", "-print", "-quit"]
-    return bool(subprocess.run(["find", folder, *others], capture_output=True, check=False).stdout)  # noqa: S603 - as below
+    command = ["find", str(folder), *others]
+    return bool(subprocess.run(command, capture_output=True, check=False).stdout)  # noqa: S603 - the system's own
 
 
 def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:

@@ -200,7 +200,10 @@ def _runner(request: HttpRequest) -> Runner:
 
 
 def _token(request: HttpRequest) -> str:
-    return request.headers.get("X-Attempt", "")
+    """The attempt's. Raises LeaseLost for one of another runner."""
+    token = request.headers.get("X-Attempt", "")
+    leases.check_is_of(_runner(request), token)
+    return token
 
 
 def _attempt(request: HttpRequest) -> Attempt:

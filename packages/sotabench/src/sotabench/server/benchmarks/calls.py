@@ -27,6 +27,9 @@ from sotabench.server.builds.models import Attempt, Build
 from sotabench.server.builds.services import Status
 from sotabench.server.errors import Invalid
 
+MOST_INPUTS = 4 << 20
+"""Bytes of JSON: a few thousand files of weights."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -41,9 +44,13 @@ class Known:
 def accept_inputs(attempt: Attempt, inputs: dict[str, Any], *, had_network: bool) -> Known:
     """Keep what the build depends on; carry results over where a finished build depended on the very same.
 
-    Nothing is carried over for a build that is to be full, or that has network while it evaluates. Raises LeaseLost.
+    Nothing is carried over for a build that is to be full, or that has network while it evaluates. Raises LeaseLost,
+    and Invalid for more inputs than any build has.
     """
-    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(inputs, sort_keys=True).encode()
+    if len(text) > MOST_INPUTS:
+        raise Invalid(f"expected inputs of at most {MOST_INPUTS} bytes, found {len(text)}")
+    key = hashlib.sha256(text).hexdigest()
     note_conditions(attempt, inputs=inputs, inputs_key=key, had_network=had_network)
     build = attempt.build
     own = _keys(build.results.all())

@@ -108,6 +108,12 @@ def attempt_of(token: str) -> Attempt:
     raise LeaseLost(_why_lost(token))
 
 
+def check_is_of(runner: Runner, token: str) -> None:
+    """Raise LeaseLost for the token of another runner's attempt: one that leaked is of no use."""
+    if token and Attempt.objects.filter(digest=_digest(token)).exclude(runner=runner).exists():
+        raise LeaseLost("expected an attempt of this runner, found one of another")
+
+
 def hold(attempt: Attempt) -> None:
     """Let nobody end the attempt before this transaction is over. Raises LeaseLost when somebody has."""
     held = Attempt.objects.select_for_update(no_key=True).filter(pk=attempt.pk)
