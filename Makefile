@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PHOTOGRAPHS := build/photographs
+WITHOUT_DATABASE := browser runner/stages
 
 .PHONY: demo test test-postgres faults lint docs bench clean help
 
@@ -23,7 +24,7 @@ test: lint $(PHOTOGRAPHS)/.complete
 	TORCHBENCH_TEST_PHOTOGRAPHS=$(abspath $(PHOTOGRAPHS)) $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-postgres: $(VENV)/.installed
-	$(BIN)/python tools/with_postgres.py $(BIN)/python -m pytest packages/sotabench $(ARGS)
+	$(BIN)/python tools/with_postgres.py $(BIN)/python -m pytest packages/sotabench $(WITHOUT_DATABASE:%=--ignore=packages/sotabench/tests/%) $(ARGS)
 
 faults: $(VENV)/.installed
 	PYTHONPATH=packages/sotabench/tests $(BIN)/python -m faults.chaos $(ARGS)
