@@ -103,6 +103,23 @@ def test_folder_closed_against_a_runner_that_is_not_root_is_the_repositorys_faul
     assert (found.accepted, len(found.refused)) == ([], 1)
 
 
+class Surprised(Report):
+    """A report with a fault that nobody foresaw."""
+
+    def call(self, number, record, predictions):
+        raise RuntimeError("nobody foresaw this")
+
+
+def test_fault_that_nobody_foresaw_stops_the_evaluation_and_is_raised(output, report, write):
+    stop = threading.Event()
+    found = Collector(output, Surprised(report.site, report.job), {}, say=print, stop=stop)
+    with found:
+        write(30, name="one.npz", model="One")
+        assert stop.wait(30)
+    with pytest.raises(RuntimeError, match="nobody foresaw"):
+        found.finish()
+
+
 def test_bad_call_is_refused_alone_and_the_log_says_why(collector, write, output):
     write(30, name="one.npz", model="One")
     write(30, name="two.npz", model="Two", ids=[f"stranger-{number}" for number in range(40)])

@@ -254,6 +254,14 @@ def test_log_that_cannot_be_sent_stops_the_build_when_the_lease_is_over(flaky):
         assert stop.wait(30)
 
 
+def test_sign_of_life_that_is_refused_stops_the_build_and_is_raised(flaky):
+    Flaky.answers = [400]
+    stop = threading.Event()
+    report = Report(flaky, Job("token", 0.4, {"number": 1}, {"name": "a"}, (), ()))
+    with pytest.raises(SiteRefused), Log(report, stop):
+        assert stop.wait(30)
+
+
 def test_runner_asks_a_site_that_is_away_less_and_less_often_and_ends_when_told(flaky):
     Flaky.answers = [503] * 1000
     signals = Signals()

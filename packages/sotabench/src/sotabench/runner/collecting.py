@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_records
 from benchrecord.files import read_strangers_file
-from sotabench.errors import Broken, SiteRefused
+from sotabench.errors import SiteRefused
 from sotabench.runner import workplace
 from sotabench.runner.site import LeaseLost, Report
 
@@ -32,7 +32,7 @@ class Collector:
     """Watches the records' file in `folder` from a thread of its own. Use as a context around the evaluation.
 
     Every record is handed in with `stamp`, what the runner itself knows of the run, in the place of what it says.
-    A lost lease sets `stop`, as does a site that takes everything but a call.
+    A lost lease sets `stop`, as do a site that takes everything but a call and a fault that nobody foresaw.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Collector:
         self._file = folder / PurePosixPath(workplace.RECORDS).name
         self._report, self._stamp, self._say, self._stop = report, stamp, say, stop
         self._seen, self._problem, self._changed = 0, "", (0, 0, 0)
-        self._fault: Broken | None = None
         self._ending = threading.Event()
+        self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
         self.collected = Collected()
 
@@ -61,7 +61,7 @@ class Collector:
         self._thread.join()
 
     def finish(self) -> Collected:
-        """Hand in what is left, once nothing runs any more. Raises LeaseLost, Broken."""
+        """Hand in what is left, once nothing runs any more. Raises LeaseLost, and what ended the thread too soon."""
         if self._fault:
             raise self._fault
         self._look()
@@ -75,7 +75,7 @@ class Collector:
                 self._look()
         except LeaseLost:
             self._stop.set()
-        except Broken as error:
+        except BaseException as error:  # noqa: BLE001 - `finish` raises it, in the thread that reports
             self._fault = error
             self._stop.set()
 

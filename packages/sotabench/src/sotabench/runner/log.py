@@ -20,7 +20,7 @@ _SEND_EVERY, _LONGEST_SILENCE = 0.2, 5.0
 class Log:
     """`say` and `output` are for the stages, from any thread; a thread of its own sends. Use as a context.
 
-    A lost lease sets `stop`, which ends whatever runs.
+    A lost lease sets `stop`, which ends whatever runs; so does what cannot be said, which leaving the context raises.
     """
 
     def __init__(self, report: Report, stop: threading.Event) -> None:
@@ -31,15 +31,18 @@ class Log:
         self._renew_every = min(_LONGEST_SILENCE, report.job.lease_seconds / 4)
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._ending.set()
         self._thread.join()
+        if self._fault and kind is None:
+            raise self._fault
 
     def say(self, line: str) -> None:
         """A line of the platform's own, or several."""
@@ -71,6 +74,9 @@ class Log:
             while send():
                 pass
         except LeaseLost:
+            self._stop.set()
+        except BaseException as error:  # noqa: BLE001 - without this thread nobody keeps the lease, so the build ends
+            self._fault = error
             self._stop.set()
 
     def _send(self) -> bool:
