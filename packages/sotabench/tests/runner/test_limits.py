@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from sotabench.runner.sandbox import Trusted
+from sotabench.errors import Broken
+from sotabench.runner.sandbox import Mount, Trusted
 from sotabench.runner.sandbox.plan import Ended, Slot
 
 MEGABYTE = 1 << 20
@@ -248,3 +249,21 @@ def test_with_an_accelerator_addresses_are_not_limited(inside):
     code = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)[0], open('/dev/null').read())"
     inside.python(code, devices=["/dev/null"])
     assert inside.text.strip() == "-1"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk with less room than the runner leaves free."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=100m,mode=777", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("may mount nothing here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_disk_of_the_machine_that_is_full_is_no_fault_of_the_task(either, small_disk, say):
+    with pytest.raises(Broken, match="the machine's disk had 100 MiB left") as stopped:
+        either.python(FOREVER, mounts=[Mount(small_disk, "/full", writable=True)])
+    say(str(stopped.value))

@@ -66,6 +66,7 @@ class Ended(Enum):
     OUT_OF_MEMORY = "out of memory"
     OUT_OF_DISK = "out of disk"
     TOO_MANY_FILES = "too many files"
+    OUT_OF_MACHINE = "the machine's own memory or disk ran out"  # raised as Broken, never an outcome
     STOPPED = "stopped"
 
 
@@ -91,7 +92,8 @@ class Sandbox(Protocol):
     def run(self, task: Task, *, output: Callable[[bytes], None], stop: threading.Event) -> Outcome:
         """Run it to its end, or until `stop` is set; `output` is given what it prints, as it comes.
 
-        Raises Broken when the task could not be started: that is never the repository's fault.
+        Raises Broken when the task could not be started, or had to be stopped within its limits because the machine has
+        less than they allow: that is never the repository's fault.
         """
 
 

@@ -154,6 +154,8 @@ def _namespace(facts: Facts, task: Task) -> Namespace | None:
 def _outcome(report: Report, code: int | None, said: bytes) -> Outcome:
     if report.cause:
         ended, reason = report.cause
+        if ended is Ended.OUT_OF_MACHINE:
+            raise Broken(f"{reason}; `sotabench doctor` says how much the settings of this runner need")
         return Outcome(None, ended, report.seconds, report.peak, reason)
     if "broken" in report.facts:
         raise Broken(f"expected the task to start, found {report.facts['broken']}")

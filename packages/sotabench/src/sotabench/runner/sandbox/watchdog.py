@@ -36,10 +36,10 @@ class Watchdog:
         if spent > self._limits.seconds:
             return Ended.OUT_OF_TIME, f"stopped after {spent:.1f} s: its limit is {self._limits.seconds:g} s"
         if (left := memory_left()) < MEMORY_LEFT:
-            return Ended.OUT_OF_MEMORY, f"stopped: the machine had {_size(left)} of memory left"
+            return Ended.OUT_OF_MACHINE, f"stopped: the machine had {_size(left)} of memory left"
         for folder in self._folders:
             if (left := disk_left(folder)) < DISK_LEFT:
-                return Ended.OUT_OF_DISK, f"stopped: the machine's disk had {_size(left)} left"
+                return Ended.OUT_OF_MACHINE, f"stopped: the machine's disk had {_size(left)} left"
         if processes is None:
             return None
         verdict = self._memory.check(processes) or self._disk.check(processes)
