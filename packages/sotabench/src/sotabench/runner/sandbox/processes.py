@@ -78,7 +78,7 @@ def resident(processes: Processes) -> int:
 
 def used(processes: Processes) -> int:
     """The same where what is shared counts once, and files in memory count whether mapped or only open; slow."""
-    devices = {os.stat(place).st_dev for place in processes.temporary() if os.path.isdir(place)}
+    devices = _devices(processes)
     own, files = 0, {file: size for file, (size, in_memory) in nameless(processes).items() if in_memory}
     for folder in processes.folders():
         mapped: dict[File, int] = {}
@@ -99,7 +99,7 @@ def temporary(processes: Processes) -> int:
 
 def nameless(processes: Processes) -> dict[File, tuple[int, bool]]:
     """Files that are open but in no folder: their size, and whether they are in memory rather than on a disk."""
-    devices = {os.stat(place).st_dev for place in processes.temporary() if os.path.isdir(place)}
+    devices = _devices(processes)
     found = {}
     for folder in processes.folders():
         for path in _numbered(f"{folder}/fd"):
@@ -138,6 +138,17 @@ def _mappings(text: bytes) -> Iterator[tuple[File, bool, int, int]]:
         elif line.startswith(b"Anonymous:"):
             anonymous = int(line.split()[1]) * 1024
     yield file, in_memory, anonymous, proportional
+
+
+def _devices(processes: Processes) -> set[int]:
+    """Of the folders in memory; they end with the task, which may be now."""
+    found = set()
+    for place in processes.temporary():
+        try:
+            found.add(os.stat(place).st_dev)
+        except OSError:
+            continue
+    return found
 
 
 def _numbered(folder: str) -> list[str]:
