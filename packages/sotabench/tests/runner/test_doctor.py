@@ -26,8 +26,9 @@ SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 20, files=1000, processes=6
 @pytest.fixture
 def machine(tmp_path):
     data = tmp_path / "data"
-    data.mkdir()
-    (data / "image.jpeg").write_bytes(b"x")
+    (data / "copies").mkdir(parents=True)
+    (data / "copies" / "image.jpeg").write_bytes(b"x")
+    data.chmod(0o700)  # as a site's own folder is
     return Machine(folder=tmp_path / "runner", limits=SMALL, slots=1, data=data)
 
 

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - all commands ar
         checks = examine(slot, machine)
         is_well = show(checks) and is_well
     if not is_well:
-        print("builds are refused on a slot until it is well; `sotabench runner --trust-repositories` does without")
+        print("a slot whose sandbox is wrong gets no builds; `sotabench runner --trust-repositories` does without one")
     return 0 if is_well else 1
 
 

@@ -235,14 +235,18 @@ def _devices(patient: _Patient) -> Sequence[Check]:
 
 
 def _data(patient: _Patient) -> Sequence[Check]:
+    """The copies of data sets, which is all that builds see of the site's data: the folder itself may be closed."""
     data = patient.machine.data
     if data is None:
         return []
     if not data.is_dir():
         return [Check("data", is_well=False, found=f"{data} is no folder", mend="set SOTABENCH_RUNNER_DATA")]
-    found = patient.ask(probes.DATA, "/data", mounts=[Mount(data, "/data")])
+    copies = data / "copies"
+    if not copies.is_dir():
+        return [Check("data", is_well=True, found=f"{copies} is not there: `sotabench datasets add` makes it")]
+    found = patient.ask(probes.DATA, "/data", mounts=[Mount(copies, "/data")])
     remark = "can be read and not written" if found["file"] else "is empty so far"
-    return [Check("data", is_well=not found["writable"], found=f"{data} {remark}")]
+    return [Check("data", is_well=not found["writable"], found=f"{copies} {remark}")]
 
 
 def _disk(machine: Machine) -> Check:
