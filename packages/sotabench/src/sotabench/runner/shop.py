@@ -47,7 +47,7 @@ class Shop:
     @property
     def evaluation_limits(self) -> Limits:
         """What the evaluation of a build may use."""
-        return self._limits(self.settings.seconds)
+        return limits_of(self.settings, self.settings.seconds)
 
     @property
     def setup_hosts(self) -> Rules:
@@ -126,7 +126,7 @@ class Shop:
 
     def within(self, limits: Limits) -> Limits:
         """A stage's own limits, none of them above what the operator gives a build."""
-        most = self._limits(limits.seconds)
+        most = limits_of(self.settings, limits.seconds)
         return Limits(
             **{field.name: min(getattr(limits, field.name), getattr(most, field.name)) for field in fields(most)}
         )
@@ -151,16 +151,24 @@ class Shop:
 
         return proxy
 
-    def _limits(self, seconds: float) -> Limits:
-        found = self.settings
-        return Limits(
-            seconds=seconds,
-            memory=found.memory,
-            disk=found.disk,
-            files=_FILES,
-            processes=found.processes,
-            file_size=found.disk,
-        )
+
+def limits_of(settings: RunnerSettings, seconds: float) -> Limits:
+    """What the operator gives any stage of a build that may take so long."""
+    return Limits(
+        seconds=seconds,
+        memory=settings.memory,
+        disk=settings.disk,
+        files=_FILES,
+        processes=settings.processes,
+        file_size=settings.disk,
+    )
+
+
+def slots_of(settings: RunnerSettings) -> list[Slot]:
+    """Each slot with its uid: the runner's own where it is not root."""
+    if os.geteuid() != 0:
+        return [Slot(number, os.geteuid(), os.getegid()) for number in range(settings.slots)]
+    return [Slot(number, settings.first_uid + number, settings.first_uid + number) for number in range(settings.slots)]
 
 
 def hardware(devices: Sequence[Path]) -> dict[str, Any]:
@@ -178,9 +186,7 @@ def open_shop(settings: RunnerSettings, *, is_trusting: bool) -> Shop:
     """The shop of this machine. Raises Broken for what is missing, Misconfigured for a wrong setting."""
     settings.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     base = find_base(settings.folder, settings.base_python)
-    uid, gid = (settings.first_uid, settings.first_uid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
-    step = 1 if os.geteuid() == 0 else 0
-    slots = {number: Slot(number, uid + step * number, gid + step * number) for number in range(settings.slots)}
+    slots = {slot.number: slot for slot in slots_of(settings)}
     kind = Trusted if is_trusting else Bubblewrap
     return Shop(
         settings=settings,

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from sotabench.runner.doctor import Check, Machine, examine
 from sotabench.runner.egress import Rules, index_rules
-from sotabench.runner.sandbox import Limits, Slot
 from sotabench.runner.settings import RunnerSettings
-
-_FILES = 500_000
+from sotabench.runner.shop import limits_of, slots_of
 
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - all commands are called so
@@ -39,27 +37,13 @@ def show(checks: Iterable[Check]) -> bool:
     return is_well
 
 
-def slots_of(settings: RunnerSettings) -> list[Slot]:
-    """Each slot with its uid: the runner's own where it is not root."""
-    if os.geteuid() != 0:
-        return [Slot(number, os.geteuid(), os.getegid()) for number in range(settings.slots)]
-    return [Slot(n, settings.first_uid + n, settings.first_uid + n) for n in range(settings.slots)]
-
-
 def machine_of(settings: RunnerSettings, environment: Mapping[str, str]) -> Machine:
     """What the settings say of this machine."""
     index = index_rules(environment, home=Path.home(), prefix=Path(sys.prefix))
     internal = Rules.of(internal=settings.internal_hosts)
     return Machine(
         folder=settings.folder,
-        limits=Limits(
-            seconds=settings.seconds,
-            memory=settings.memory,
-            disk=settings.disk,
-            files=_FILES,
-            processes=settings.processes,
-            file_size=settings.disk,
-        ),
+        limits=limits_of(settings, settings.seconds),
         slots=settings.slots,
         python=settings.base_python or Path(sys.executable),
         data=settings.data,
