@@ -7,6 +7,7 @@ import time
 from typing import ClassVar
 
 import pytest
+from django.db import connections
 
 from sotabench.errors import Broken, Failed, SiteRefused, SiteUnreachable
 from sotabench.runner.attempt import run_attempt
@@ -148,6 +149,7 @@ def test_drained_runner_finishes_what_it_has_and_takes_nothing_new(site, build, 
     def work(job, slot):
         ran.append(job.build["number"])
         build_push(vision, commit="b" * 40, branch="main")
+        connections.close_all()  # this is a slot's thread, whose connection nobody else closes
         signals.told()
         run_attempt(site, job, slot, tmp_path / "attempt", lambda attempt: None, signals)
 
