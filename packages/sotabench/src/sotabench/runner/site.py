@@ -6,6 +6,7 @@ others meanwhile and this one never, as it does not for what makes it fail, that
 
 import hashlib
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -135,7 +136,7 @@ class Report:
 
     def fetch(self, sha256: str, path: Path) -> None:
         """The bytes of an uploaded data set, whole or not at all. Raises Broken."""
-        coming = path.with_name(f".{path.name}.coming")
+        coming = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # two builds may fetch it at once
         try:
             self.site.fetch(f"files/{sha256}", coming, attempt=self.job.token)
             with coming.open("rb") as file:

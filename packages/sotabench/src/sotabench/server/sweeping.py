@@ -21,10 +21,10 @@ from prometheus_client import Counter
 from sotabench.server.announcing.notices import send_notices, write_notices
 from sotabench.server.announcing.statuses import tell_hosts
 from sotabench.server.archive import WORKING
-from sotabench.server.benchmarks.sweeps import remove_unnamed_predictions
+from sotabench.server.benchmarks.sweeps import remove_old_previews, remove_unnamed_predictions
 from sotabench.server.builds.leases import take_back_builds
 from sotabench.server.builds.pushes import forget_deliveries
-from sotabench.server.builds.sweeps import remove_old_logs, remove_old_previews
+from sotabench.server.builds.sweeps import remove_old_logs
 from sotabench.server.builds.watching import ask_hosts
 from sotabench.server.datasets.sweeps import forget_abandoned_uploads, remove_leftover_bytes
 
