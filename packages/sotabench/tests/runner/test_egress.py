@@ -10,6 +10,7 @@ import pytest
 from sotabench.addresses import is_public
 from sotabench.errors import Misconfigured
 from sotabench.runner.egress import Caps, Egress, Rules, index_rules
+from sotabench.runner.egress.index import usual_places
 
 NAME = "models.example.org"
 
@@ -375,13 +376,16 @@ def test_hosts_of_the_index_are_those_of_the_machines_pip_and_uv(tmp_path):
         "mirror.example.org:443", "10.0.0.7:3141", "download.example.net:443", "lab.example.org:8443",
         "2001:db8::1:8080", "own.example.org:443",
     }  # fmt: skip
-    assert not any("secret" in place or "no.example" in place or "pypi" in place for place in rules.internal)
+    assert not any("secret" in place or "no.example" in place for place in rules.internal)
+    assert not rules.internal & {*usual_places()}
     assert rules.is_internal("2001:db8::1", 8080)
 
 
 def test_without_any_setting_the_index_is_the_public_one(tmp_path):
     rules = index_rules({"PIP_CONFIG_FILE": "/dev/null"}, home=tmp_path, prefix=tmp_path)
-    assert rules.allows("pypi.org", 443)
+    index, files = usual_places()
+    assert rules.internal == {index, files}
+    assert rules.allows(index.removesuffix(":443"), 443)
 
 
 def test_a_broken_configuration_of_pip_is_named(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sotabench.runner.egress import Rules
+from sotabench.runner.egress.index import usual_places
 from sotabench.runner.package_index import NOWHERE, PackageIndex, find_package_index
 
 
@@ -37,7 +38,7 @@ def test_pips_options_become_uvs_variables(found, tmp_path):
     assert index.variables["UV_FIND_LINKS"] == f"{wheels},https://c.test/z"
     assert [mount.target for mount in index.mounts] == [str(wheels)]
     assert index.rules.is_internal("mirror.test", 443)
-    assert not index.rules.allows("pypi.org", 443)
+    assert not index.rules.internal & {*usual_places()}
 
 
 def test_variables_count_more_than_files_and_uvs_more_than_pips(found):

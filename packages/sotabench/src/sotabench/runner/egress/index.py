@@ -1,6 +1,7 @@
 """Where packages come from, as this machine's own pip and uv are configured."""
 
 import configparser
+import importlib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,6 @@ from urllib.parse import urlsplit
 from sotabench.errors import Misconfigured
 from sotabench.runner.egress.rules import Rules
 
-USUAL = ("pypi.org:443", "files.pythonhosted.org:443")
 _PORTS = {"https": 443, "http": 80}
 _VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL",
               "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")  # fmt: skip
@@ -32,7 +32,16 @@ def index_rules(environment: Mapping[str, str], *, home: Path, prefix: Path) -> 
         found += _from_uv(path)
     places = [place for _, value in found for place in _places(value)]
     is_replaced = any(option in _REPLACING for option, _ in found)
-    return Rules.of(internal=places if is_replaced else [*places, *USUAL])
+    return Rules.of(internal=places if is_replaced else [*places, *usual_places()])
+
+
+def usual_places() -> tuple[str, ...]:
+    """host:port of the index and of its files where nothing else is configured: pip's own word; none without pip."""
+    try:
+        index = importlib.import_module("pip._internal.models.index").PyPI
+    except ImportError:
+        return ()
+    return f"{index.netloc}:443", f"{index.file_storage_domain}:443"
 
 
 def _places(text: str) -> Iterator[str]:
