@@ -1,5 +1,6 @@
 """`make demo`, as its Makefile starts it: three real models, a real site, and nothing left behind."""
 
+import importlib
 import os
 import re
 import shutil
@@ -127,3 +128,24 @@ def test_ctrl_c_in_the_middle_leaves_nothing_running(command, tmp_path):
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 130
     assert running_in(tmp_path) == []
+
+
+def test_ctrl_c_at_the_moment_the_site_starts_ends_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    site = importlib.import_module("demo_site")
+    (tmp_path / "sleeper").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "sleeper").chmod(0o700)
+    monkeypatch.setattr(site, "program", lambda _name: str(tmp_path / "sleeper"))
+    begun = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            begun.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt), site.serving(tmp_path):
+        pytest.fail("expected the signal before the site answers")
+    assert [process.returncode for process in begun] == [-signal.SIGTERM]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +20,7 @@ from typing import Any, TextIO
 OWNER = "owner"
 _OWNER_LINE = re.compile(r"the password, shown this once: (\S+)")
 _PORTS_TO_TRY = 3
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_TO_START, _SECONDS_TO_STOP = 180, 20
 
 
@@ -89,14 +90,34 @@ def _process(data: Path, log: TextIO) -> Iterator[tuple["subprocess.Popen[bytes]
     """`sotabench serve` with its data there, and its address; no longer there afterwards."""
     port = _free_port()
     command = [program("sotabench"), "serve", "--data", str(data), "--port", str(port), "--owner", OWNER]
-    # In a session of its own, so that Ctrl-C reaches only the demo, which then ends it.
-    process = subprocess.Popen(
-        command, env=environment({}), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    )
+    with _signals_waiting() as let_through:
+        # In a session of its own, so that Ctrl-C reaches only the demo, which then ends it.
+        process = subprocess.Popen(
+            command, env=environment({}), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            let_through()
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            _stop(process)
+
+
+@contextlib.contextmanager
+def _signals_waiting() -> Iterator[Callable[[], None]]:
+    """Ctrl-C and its like wait until they are let through: one that came while a process starts would lose it."""
+    came: list[int] = []
+    usual = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in _ENDING}
+
+    def let_through() -> None:
+        for number in [number for number in _ENDING if number in usual]:
+            signal.signal(number, usual.pop(number))
+        while came:
+            signal.raise_signal(came.pop())
+
     try:
-        yield process, f"http://127.0.0.1:{port}"
+        yield let_through
     finally:
-        _stop(process)
+        let_through()
 
 
 def _answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
@@ -114,7 +135,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
         process.wait(_SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # it hangs, or the person is in a hurry
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 

@@ -11,7 +11,8 @@ from torchbench.settings import Settings
 from torchbench.team import Team, team_of
 
 SCRIPT = """
-import os, sys
+import atexit, os, sys
+from pathlib import Path
 import torch
 from torchbench.image_classification import ImageNet
 
@@ -26,9 +27,18 @@ class Model(torch.nn.Module):
             raise RuntimeError("this rank breaks")
         return self.pool(images).flatten(1).double() @ self.matrix.double()
 
+def say_what_runs():
+    running = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    os.write(1, f"AT EXIT {sum('gloo' in name for name in running)}\\n".encode())
+
+atexit.register(say_what_runs)
+if backend := os.environ.get("OWN_GROUP"):
+    torch.distributed.init_process_group(backend)
 for name in sys.argv[1:]:
     result = ImageNet.benchmark(Model(), paper_model_name=name, batch_size=2, num_workers=0)
     os.write(1, f"RESULT {os.environ.get('RANK', '0')} {name} {result.record['correct']}\\n".encode())
+if os.environ.get("OWN_GROUP"):
+    torch.distributed.destroy_process_group()
 """
 
 
@@ -88,6 +98,15 @@ def test_a_process_that_dies_ends_the_run_with_its_error_and_no_record(launch):
     assert done.returncode != 0
     assert "this rank breaks" in done.stderr
     assert records == []
+
+
+@pytest.mark.parametrize("own_group", [{}, {"OWN_GROUP": "gloo"}])
+def test_no_thread_of_the_group_outlives_python(launch, own_group):
+    """One that lets go of a tensor then calls std::terminate: the run has its record, and an exit code of failure."""
+    done, (record,) = launch(2, "A", **own_group)
+    assert done.returncode == 0, done.stderr
+    assert record["speed"]["processes"] == 2
+    assert done.stdout.count("AT EXIT 0") == 2
 
 
 def test_settings_of_another_launcher_are_not_mistaken_for_torchrun():

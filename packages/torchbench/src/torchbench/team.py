@@ -2,6 +2,7 @@
 
 import atexit
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -26,7 +27,6 @@ class Team:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-    group: Any = None
 
     @property
     def leads(self) -> bool:
@@ -46,7 +46,7 @@ class Team:
         if self.size == 1:
             return work()
         box = [work() if self.leads else None]
-        dist.broadcast_object_list(box, src=0, group=self.group)
+        dist.broadcast_object_list(box, src=0, group=_gloo_group())
         return box[0]  # type: ignore[return-value]  # the leader's T arrived
 
     def gather(self, part: T) -> list[T]:
@@ -54,7 +54,7 @@ class Team:
         if self.size == 1:
             return [part]
         parts: list[Any] = [None] * self.size
-        dist.all_gather_object(parts, part, group=self.group)
+        dist.all_gather_object(parts, part, group=_gloo_group())
         return parts
 
 
@@ -65,14 +65,28 @@ def team_of(settings: Settings) -> Team:
     """The team that torchrun's settings describe."""
     if settings.world_size == 1:
         return ALONE
-    return Team(settings.rank, settings.world_size, settings.local_rank, _gloo_group())
+    return Team(settings.rank, settings.world_size, settings.local_rank)
 
 
 @cache
 def _gloo_group() -> Any:
     """The processes' group, joined once and kept until the process ends; beside a group of the caller's own."""
+    group: Any
     if dist.is_initialized():
-        return dist.new_group(backend="gloo", timeout=_PATIENCE)
-    dist.init_process_group("gloo", timeout=_PATIENCE)
-    atexit.register(dist.destroy_process_group)  # left to the interpreter, its threads may abort the process
-    return dist.group.WORLD
+        group = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    else:
+        dist.init_process_group("gloo", timeout=_PATIENCE)
+        group = dist.group.WORLD
+    atexit.register(_leave)
+    return group
+
+
+def _leave() -> None:
+    """Wait for the group's threads: one that lets go of a tensor while the interpreter ends aborts the process.
+
+    They are joined when nothing refers to the group any more, so nothing but the cache above may keep it.
+    """
+    group = _gloo_group()
+    _gloo_group.cache_clear()
+    with suppress(ValueError):  # the caller has destroyed every group
+        dist.destroy_process_group(group)
