@@ -1,11 +1,14 @@
 """Long lists, a page at a time."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Field, Schema
 from ninja.pagination import PaginationBase
+
+from sotabench.server.by_keys import in_order, keys_of
 
 MOST_A_PAGE = 200
 
@@ -32,17 +35,10 @@ class Pages(PaginationBase):
         request: HttpRequest,  # noqa: ARG002 - every paginator is given it
         **params: Any,  # noqa: ARG002 - these too
     ) -> dict[str, Any]:
-        """The page and the number of all: two queries, and those of what is fetched along.
-
-        A page from the middle is found by its keys, for one query more: so what is before it is not read.
-        """
+        """The page and the number of all: two queries, and those of what is fetched along."""
         part = slice(pagination.offset, pagination.offset + pagination.limit)
-        page = _by_keys(queryset, part) if pagination.offset else queryset[part]
-        return {"items": page, "count": queryset.count()}
+        return {"items": self.rows(queryset, part), "count": queryset.count()}
 
-
-def _by_keys(queryset: QuerySet[Any], part: slice) -> list[Any]:
-    bare = queryset.select_related(None).prefetch_related(None)
-    keys = list(bare.values_list("pk", flat=True)[part])
-    found = queryset.in_bulk(keys)
-    return [found[key] for key in keys if key in found]
+    def rows(self, queryset: QuerySet[Any], part: slice) -> Iterable[Any]:
+        """A page's rows; from the middle they are found by their keys, so that what is before them is not read."""
+        return in_order(queryset, list(keys_of(queryset)[part])) if part.start else queryset[part]

@@ -99,8 +99,7 @@ def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
 def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
     """The leaderboard: current results, best first."""
     found = leaderboard(benchmark_for(request.user, slug), request.user)
-    found = found.filter(search_name__contains=folded(search)) if search else found
-    return found.select_related("benchmark", "repository", "build")
+    return found.filter(search_name__contains=folded(search)) if search else found
 
 
 @router.get("benchmarks/{slug}/reported", response=list[ReportedOut])
@@ -196,8 +195,7 @@ def build(request: HttpRequest, key: Key, number: Key) -> Build:
 @paginate(ResultPages)
 def build_results(request: HttpRequest, key: Key, number: Key) -> QuerySet[Result]:
     """The results that came out of a build."""
-    found = results_for(request.user).filter(build=build_of(_repository(request, key), number))
-    return found.prefetch_related("figures")
+    return results_for(request.user).filter(build=build_of(_repository(request, key), number))
 
 
 @router.post("repositories/{key}/builds/{number}/cancel", response=BuildOut, auth=TokenFor(Scope.MANAGE))

@@ -1,17 +1,19 @@
 """A result with what its page shows beside it: rank, the paper's figures and verdicts, catalogues, ties, plots."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from ninja import Field, Schema
 
 from sotabench.server.api.paging import Pages
 from sotabench.server.api.v1_shapes import ReportedOut, ResultOut
 from sotabench.server.benchmarks.matching import PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.queries import with_figures
 from sotabench.server.benchmarks.ranks import global_ranks, public_rank
 from sotabench.server.benchmarks.verdicts import Comparison, Verdict
+from sotabench.server.by_keys import in_order, keys_of
 
 
 class ComparisonOut(Schema):
@@ -160,13 +162,13 @@ class PlotOut(Schema):
 class ResultPages(Pages):
     """Pages of results, each with its rank and its paper's side, for a fixed number of queries a page."""
 
-    def paginate_queryset(self, queryset: Any, pagination: Any, request: Any, **params: Any) -> dict[str, Any]:
-        """The page, its results with what stands beside them."""
-        found = super().paginate_queryset(queryset, pagination, request, **params)
-        return found | {"items": with_sides(list(found["items"]))}
+    def rows(self, queryset: QuerySet[Any], part: slice) -> list[Any]:
+        """The results of one page, with all that is told of them."""
+        shown = with_figures().select_related("benchmark__variant_of", "carried_from__build")
+        return with_sides(in_order(shown.prefetch_related("benchmark__metrics"), list(keys_of(queryset)[part])))
 
 
-def with_sides(results: Sequence[Result]) -> Sequence[Result]:
+def with_sides(results: list[Result]) -> list[Result]:
     """The results, now with `rank` and `beside`, as if the query had brought them along."""
     sides, ranks = beside_papers(results), global_ranks(results)
     for result in results:

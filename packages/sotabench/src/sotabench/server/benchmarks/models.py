@@ -133,7 +133,9 @@ class Result(models.Model):
     carried_from = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="where it was measured"
     )
-    superseded_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="earlier")
+    superseded_by = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="earlier", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     search_name = models.CharField(max_length=300, blank=True, help_text="the model's name without upper case")
     second_value = models.FloatField(null=True, help_text="the figure of the benchmark's second metric")
@@ -164,6 +166,8 @@ class Result(models.Model):
             _in_order_of("model_name", name="leaderboard_by_model"),
             _in_order_of("created_at", name="leaderboard_by_date"),
             models.Index(fields=["repository", "benchmark", "model_name"], name="results_of_a_model"),
+            # Without the current results, which are most: no database takes it for the quick way to find those.
+            models.Index(fields=["superseded_by"], name="earlier_results", condition=Q(superseded_by__isnull=False)),
             models.Index(fields=["arxiv_id"], name="results_of_a_paper"),
             models.Index(fields=["pwc_id"], name="results_of_a_paper_by_pwc"),
         ]

@@ -82,12 +82,15 @@ def history_of(result: Result, viewer: Viewer) -> QuerySet[Result]:
 def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
     """The current, scored results on the benchmark that the viewer may see, best first."""
     return (
-        Result.objects.filter(visible_to(viewer))
-        .filter(benchmark=benchmark, superseded_by=None, rank_value__isnull=False)
-        .select_related("repository", "build")
-        .prefetch_related("figures")
+        with_figures()
+        .filter(visible_to(viewer), benchmark=benchmark, superseded_by=None, rank_value__isnull=False)
         .order_by("-rank_value", "id")
     )
+
+
+def with_figures() -> QuerySet[Result]:
+    """Results with their figures, repositories and builds; whoever asks has checked that they may be seen."""
+    return Result.objects.select_related("repository", "build").prefetch_related("figures")
 
 
 def current_results(repository: Repository) -> QuerySet[Result]:

@@ -10,12 +10,16 @@ from django.db import connection
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.repositories.queries import hidden_from
 
-# Written by hand, because there is one for each figure of a page: Django would take longer to write them than the
-# database to answer. The index `leaderboard` holds every column.
-_BETWEEN = (
-    "SELECT {part}, COUNT(*) FROM {table} WHERE benchmark_id = %s AND superseded_by_id IS NULL "
-    "AND rank_value > %s AND rank_value <= %s AND repository_id NOT IN ({hidden})"
-)
+# Written by hand, because Django knows no table of values. Counted one by one along the index `places`, which holds
+# every column: joined, PostgreSQL would hold each result against each step.
+_BETWEEN = """
+    WITH step (part, benchmark, above, up_to) AS (VALUES {steps})
+    SELECT part, (
+        SELECT COUNT(*) FROM {table} WHERE benchmark_id = benchmark AND superseded_by_id IS NULL
+        AND rank_value IS NOT NULL AND rank_value > above AND rank_value <= up_to AND repository_id NOT IN ({hidden})
+    ) FROM step
+"""
+_STEP = "(%s, %s, CAST(%s AS DOUBLE PRECISION), CAST(%s AS DOUBLE PRECISION))"
 
 
 def public_rank(result: Result, ranks: Mapping[int, int]) -> int | None:
@@ -50,11 +54,11 @@ def _counted(steps: Sequence[tuple[int, float, float]]) -> list[int]:
     """How many public results of a benchmark are above a value and not above another, for each of these."""
     if not steps:
         return []
-    hidden, of_hidden = hidden_from(AnonymousUser()).values("pk").query.sql_with_params()
+    hidden, of_hidden = hidden_from(AnonymousUser()).order_by().values("pk").query.sql_with_params()
     table = Result._meta.db_table  # noqa: SLF001 - how Django wants it
-    parts = (_BETWEEN.format(part=part, table=table, hidden=hidden) for part in range(len(steps)))
-    parameters = [parameter for step in steps for parameter in (*step, *of_hidden)]
+    query = _BETWEEN.format(steps=", ".join([_STEP] * len(steps)), table=table, hidden=hidden)
+    parameters = [parameter for part, step in enumerate(steps) for parameter in (part, *step)]
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), parameters)
+        cursor.execute(query, [*parameters, *of_hidden])
         found = dict(cursor.fetchall())
     return [found[part] for part in range(len(steps))]

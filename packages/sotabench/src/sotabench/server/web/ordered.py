@@ -15,8 +15,8 @@ class Ordered:
     They are read as two lists, those with a value and those without. Asked for both at once, PostgreSQL would sort them
     all, because an index has its empty values at the same end for both directions.
 
-    Up to `few` are read at once and counted, so that an index in which few are found is searched once and not again for
-    the page; 0 where many are expected.
+    The first `few` are read at once: where they are all, they are counted too, so that an index in which few are found
+    is searched once; where they are not, the first pages are among them. 0 where many are expected.
     """
 
     rows: QuerySet[Result]
@@ -26,11 +26,11 @@ class Ordered:
 
     def count(self) -> int:
         """How many there are."""
-        return len(self._all_of_few) if self._all_of_few is not None else self._bare.count()
+        return len(self._first) if self._is_whole else self._bare.count()
 
     def __getitem__(self, part: slice) -> list[int]:
         """The keys of one page."""
-        return self._read(part) if self._all_of_few is None else self._all_of_few[part]
+        return self._first[part] if self._is_whole or part.stop <= len(self._first) else self._read(part)
 
     def _read(self, part: slice) -> list[int]:
         keys = list(self._valued[part])
@@ -41,10 +41,13 @@ class Ordered:
         return keys + list(empty[part.start + len(keys) - before : part.stop - before])
 
     @cached_property
-    def _all_of_few(self) -> list[int] | None:
-        """All keys; None when they are more than few."""
-        keys = self._read(slice(0, self.few + 1)) if self.few else None
-        return keys if keys is not None and len(keys) <= self.few else None
+    def _first(self) -> list[int]:
+        """One key more than few, or all."""
+        return self._read(slice(0, self.few + 1)) if self.few else []
+
+    @property
+    def _is_whole(self) -> bool:
+        return 0 < self.few >= len(self._first)
 
     @cached_property
     def _bare(self) -> QuerySet[Result, int]:

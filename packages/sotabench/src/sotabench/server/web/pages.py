@@ -1,14 +1,12 @@
 """Long lists in pages, and addresses that keep what was chosen."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
 ROWS = 50
-_Row = TypeVar("_Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -58,20 +56,9 @@ class Rows(Protocol):
 
 def page_of(rows: Rows, chosen: Chosen, size: int = ROWS) -> PageLinks:
     """The page that the address asks for, or the nearest that there is."""
-    page: Page[Any] = Paginator(cast("QuerySet[Any, Any]", rows), size).get_page(chosen.query.get("page"))
+    page: Page[Any] = Paginator(cast("Any", rows), size).get_page(chosen.query.get("page"))
     return PageLinks(
         page,
         before=chosen.having() + f"&page={page.previous_page_number()}" if page.has_previous() else "",
         after=chosen.having() + f"&page={page.next_page_number()}" if page.has_next() else "",
     )
-
-
-def keys_of(rows: QuerySet[_Row]) -> QuerySet[_Row, int]:
-    """The rows' keys alone, in their order: a database sorts and skips these faster than whole rows."""
-    return rows.select_related(None).prefetch_related(None).values_list("pk", flat=True)
-
-
-def in_order(rows: QuerySet[_Row], keys: list[int]) -> list[_Row]:
-    """The rows of these keys, in the order of the keys."""
-    found = rows.in_bulk(keys)
-    return [found[key] for key in keys if key in found]

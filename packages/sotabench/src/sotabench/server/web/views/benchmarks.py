@@ -6,13 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sotabench.server.benchmarks.models import Benchmark
-from sotabench.server.benchmarks.queries import benchmark_for, leaderboard
+from sotabench.server.benchmarks.queries import benchmark_for, leaderboard, with_figures
 from sotabench.server.benchmarks.ties import tied_letters
+from sotabench.server.by_keys import in_order
 from sotabench.server.papers.queries import reported_on
 from sotabench.server.repositories.queries import Viewer
 from sotabench.server.web.beside import rows_of
 from sotabench.server.web.leaderboard import COLUMNS, Board, PaperBoard
-from sotabench.server.web.pages import Chosen, in_order, page_of
+from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.plot import plot_of
 from sotabench.server.web.published import published_rows
 from sotabench.server.web.views.answers import page
@@ -33,9 +34,8 @@ def benchmark(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _results(found: Benchmark, viewer: Viewer, chosen: Chosen) -> dict[str, Any]:
     board = Board(chosen, list(found.metrics.all()))
-    everything = leaderboard(found, viewer).select_related("repository__owner", "build")
-    links = page_of(board.of(everything), chosen)
-    results = in_order(everything, list(links.page.object_list))
+    links = page_of(board.of(leaderboard(found, viewer)), chosen)
+    results = in_order(with_figures().select_related("repository__owner"), list(links.page.object_list))
     for result in results:
         result.benchmark = found
     letters = tied_letters(results) if board.is_plain else {}

@@ -6,11 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from sotabench.server.benchmarks.models import Benchmark
-from sotabench.server.benchmarks.queries import results_of_paper
+from sotabench.server.benchmarks.queries import results_of_paper, with_figures
+from sotabench.server.by_keys import in_order, keys_of
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by
 from sotabench.server.web.beside import rows_of
-from sotabench.server.web.pages import Chosen, in_order, keys_of, page_of
+from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.published import PublishedRow, published_rows
 from sotabench.server.web.views.answers import page
 
@@ -19,10 +20,10 @@ from sotabench.server.web.views.answers import page
 def paper(request: HttpRequest, slug: str) -> HttpResponse:
     """What the paper reports on each benchmark, and the results of repositories that name it."""
     found, chosen = paper_by_slug(slug), Chosen(request.GET)
-    results = results_of_paper(found, request.user).select_related("repository__owner")
-    results = results.select_related("benchmark__variant_of", "build").prefetch_related("benchmark__metrics")
-    links = page_of(keys_of(results.order_by("benchmark", "-rank_value", "id")), chosen)
-    rows = rows_of(in_order(results, list(links.page.object_list)))
+    named_it = results_of_paper(found, request.user).order_by("benchmark", "-rank_value", "id")
+    links = page_of(keys_of(named_it), chosen)
+    shown = with_figures().select_related("repository__owner", "benchmark__variant_of")
+    rows = rows_of(in_order(shown.prefetch_related("benchmark__metrics"), list(links.page.object_list)))
     facts = {"list": links, "rows": rows, "tables": _tables(found)}
     return render(request, "web/paper.html", {"paper": found, **facts})
 
