@@ -37,8 +37,11 @@ class Asked:
     load_before: float
 
 
-def asked_for(what: str, images: tuple[int, int], repetitions: int) -> Asked:
-    """The command line's wishes; `images` are the usual number and the one of --quick."""
+def asked_for(what: str, images: tuple[int, int], repetitions: int, *, in_batches: bool = True) -> Asked:
+    """The command line's wishes; `images` are the usual number and the one of --quick.
+
+    Some loaders cannot give a part of a batch: `in_batches`, they are as many whole ones.
+    """
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--quick", action="store_true", help="measure little: shows that it works, not how fast it is")
     parser.add_argument("--images", type=int, help=f"number of images ({images[0]:,}; quick: {images[1]:,})")
@@ -48,9 +51,9 @@ def asked_for(what: str, images: tuple[int, int], repetitions: int) -> Asked:
     parser.add_argument("--load-before", type=float, default=load_average(), help="of a caller who loads the machine")
     found = parser.parse_args()
     wanted = found.images or images[found.quick]
-    whole = max(1, wanted // found.batch_size) * found.batch_size  # some loaders cannot give a part of a batch
+    count = max(1, wanted // found.batch_size) * found.batch_size if in_batches else wanted
     turns = found.repetitions or (2 if found.quick else repetitions)
-    return Asked(whole, turns, found.workers, found.batch_size, found.quick, found.load_before)
+    return Asked(count, turns, found.workers, found.batch_size, found.quick, found.load_before)
 
 
 def take_turns(runs: Mapping[str, Run], repetitions: int) -> dict[str, list[float]]:
@@ -140,6 +143,25 @@ def load_average() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
+def processor_seconds(roots: tuple[int, ...]) -> float:
+    """Processor time of these processes and of all that come from them, whether they still run or not."""
+    stats = {int(path.name): process_stat(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    wanted, found = set(roots), 0.0
+    while more := {pid for pid, stat in stats.items() if stat and int(stat[1]) in wanted} - wanted:
+        wanted |= more
+    for pid in wanted:
+        found += sum(map(int, stats[pid][11:15])) / _ticks() if stats.get(pid) else 0
+    return found
+
+
+def process_stat(pid: int) -> list[str]:
+    """What Linux says of a process, from its state on; nothing when it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def _busy_seconds() -> float:
     """Processor time since the machine started that was not idle, with what a hypervisor took away; 0 if unknown."""
     stat = Path("/proc/stat")
@@ -148,12 +170,16 @@ def _busy_seconds() -> float:
     user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(
         int, stat.read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
     )
-    return (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + interrupts + soft_interrupts + stolen) / _ticks()
 
 
 def _own_seconds() -> float:
     """Processor time of this process and of those it started that have ended."""
     return sum(os.times()[:4])
+
+
+def _ticks() -> int:
+    return os.sysconf("SC_CLK_TCK")
 
 
 def _version(package: str) -> str | None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from measuring import Asked, Machine, asked_for, table
+from measuring import Asked, Machine, asked_for, process_stat, processor_seconds, table
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
@@ -34,7 +34,6 @@ ROWS = 50
 LIMIT = 0.1
 SIGNED_OUT, SIGNED_IN = "signed out", "signed in"
 WARMING = 2
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 Facts = Mapping[str, Any]
 
@@ -220,26 +219,7 @@ def _database_processes(url: str) -> tuple[int, ...]:
 
     with psycopg.connect(url) as connection:
         found = connection.execute("SELECT pg_backend_pid()").fetchone()
-        return (int(_stat(found[0])[1]),) if found else ()
-
-
-def processor_seconds(roots: tuple[int, ...]) -> float:
-    """Processor time of these processes and of all that come from them, whether they still run or not."""
-    stats = {int(path.name): _stat(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()}
-    wanted, found = set(roots), 0.0
-    while more := {pid for pid, stat in stats.items() if stat and int(stat[1]) in wanted} - wanted:
-        wanted |= more
-    for pid in wanted:
-        found += sum(map(int, stats[pid][11:15])) / _TICKS if stats.get(pid) else 0
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    """What Linux says of a process, from its state on; nothing when it has just ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return []
+        return (int(process_stat(found[0])[1]),) if found else ()
 
 
 def ask_for_all(site: Site, times: int) -> dict[tuple[str, str], Taken]:
@@ -298,4 +278,4 @@ def has_postgres() -> bool:
 
 
 if __name__ == "__main__":
-    print(measure(asked_for(__doc__, images=(100_000, 2_000), repetitions=40)))
+    print(measure(asked_for(__doc__, images=(100_000, 2_000), repetitions=40, in_batches=False)))

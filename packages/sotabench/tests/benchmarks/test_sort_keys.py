@@ -65,3 +65,24 @@ def test_keys_follow_from_the_stored_figures(submit, record):
         figures = list(result.figures.all())
         assert sort_keys(result.model_name, figures, result.benchmark) == keys_of(result)
         assert (result.speed is None) == (SPEED not in {figure.name for figure in figures})
+
+
+def test_leaderboard_follows_the_metrics_that_its_owner_gives_it(submit, record, admin_client):
+    """By the admin's own form: Top 5 ranks now, lower is better, and Top 1 is the second."""
+    by_name = {one.model_name: one for model, results in {
+        "A": {"Top 1 Accuracy": 0.7, "Top 5 Accuracy": 0.9}, "B": {"Top 1 Accuracy": 0.6, "Top 5 Accuracy": 0.8},
+    }.items() for one in submit(record(model=model, results=results))}  # fmt: skip
+    benchmark = by_name["A"].benchmark
+    top1, top5 = benchmark.metrics.all()
+    form = {name: getattr(benchmark, name) or "" for name in ("task", "dataset", "slug", "dataset_version", "size")}
+    form |= {"is_listed": "on", "metrics-TOTAL_FORMS": 2, "metrics-INITIAL_FORMS": 2}
+    for place, (metric, position, higher) in enumerate(((top1, 7, "on"), (top5, 0, ""))):
+        facts = {"id": metric.pk, "benchmark": benchmark.pk, "name": metric.name, "position": position}
+        facts |= {"is_fraction": "on"} | ({"higher_is_better": higher} if higher else {})
+        form |= {f"metrics-{place}-{name}": value for name, value in facts.items()}
+    answer = admin_client.post(f"/admin/benchmarks/benchmark/{benchmark.pk}/change/", form)
+    assert answer.status_code == 302, answer.content.decode()
+    for one in by_name.values():
+        one.refresh_from_db()
+    assert [(one.rank_value, one.second_value) for one in by_name.values()] == [(-0.9, 0.7), (-0.8, 0.6)]
+    assert keys_of(by_name["A"])["search_name"] == "a"

@@ -24,7 +24,7 @@ from sotabench.server.benchmarks.models import Benchmark, DataCopy, Result  # no
 from sotabench.server.benchmarks.numbers import Numbered, keep_numbers  # noqa: E402
 from sotabench.server.benchmarks.services import add_known_benchmarks, benchmark_of  # noqa: E402
 from sotabench.server.builds.leases import create_runner  # noqa: E402
-from sotabench.server.builds.models import Build  # noqa: E402
+from sotabench.server.builds.models import Build, Runner  # noqa: E402
 from sotabench.server.builds.services import build_now, cancel_build  # noqa: E402
 from sotabench.server.errors import Conflict  # noqa: E402
 from sotabench.server.folder import prepare_folder  # noqa: E402
@@ -64,6 +64,10 @@ def prepare():
 
 def token(name):
     return create_runner(name)[1]
+
+
+def trouble(name):
+    return Runner.objects.get(name=name).trouble
 
 
 def add(name, url):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -57,25 +58,49 @@ def page(world):
         return answer.status
 
 
-def test_runner_whose_disk_is_full_breaks_builds_with_a_plain_sentence_and_goes_on(make_world, folder, disk):
+@pytest.fixture
+def full(make_world, folder, disk):
+    """A site, a runner that has built once, and the runner's disk."""
     runners = disk(folder / "runner", RUNNERS)
     world = make_world(folder)
     world.add("plain")
+    world.add("waits", waits="evaluate")
     world.start_site("--no-runner")
     runner = world.start_runner(world.address, world.clerk.ask("token", "lab"))
     [build] = world.until_final([world.build("plain")])
     assert build["status"] == "finished", build
-    fill(runners, leave=DISK_LEFT // 2)
-    world.change("plain")
-    [build] = world.until_final([world.build("plain")])
-    assert build["status"] == "broken", build
-    assert "the runner's disk is full" in build["reason"]
-    assert page(world) == 200
-    free(runners)
-    [build] = world.until_final([world.build("plain")])
-    assert build["status"] == "finished", build
+    yield world, runners
     world.check_nothing_is_left()
     runner.kill()
+
+
+def test_runner_whose_disk_is_full_takes_no_build_and_says_so_until_it_has_room(full):
+    world, runners = full
+    fill(runners, leave=DISK_LEFT // 2)
+    wait_for(lambda: "the runner's disk is full" in world.clerk.ask("trouble", "lab"), why="the site is told")
+    key = world.build("plain")
+    time.sleep(3)
+    [build] = world.clerk.ask("builds", [key])
+    assert (build["status"], build["attempts"]) == ("queued", []), build
+    assert page(world) == 200
+    free(runners)
+    [build] = world.until_final([key])
+    assert (build["status"], len(build["attempts"])) == ("finished", 1), build
+    assert world.clerk.ask("trouble", "lab") == ""
+
+
+def test_build_stopped_by_a_disk_that_fills_waits_for_room_and_then_is_tried_again(full):
+    world, runners = full
+    key = world.build("waits")
+    wait_for(lambda: world.reached("evaluate"), why="the build runs")
+    fill(runners, leave=DISK_LEFT // 2)
+    wait_for(lambda: world.clerk.ask("trouble", "lab"), why="the site is told")
+    [build] = world.clerk.ask("builds", [key])
+    assert build["status"] == "queued", build
+    assert "the machine's disk had" in build["attempts"][0]["outcome"]
+    free(runners)
+    [build] = world.until_final([key])
+    assert (build["status"], build["calls"], len(build["attempts"])) == ("finished", ["Net 0"], 2), build
 
 
 def test_site_whose_disk_is_full_answers_says_so_and_keeps_nothing_by_half(make_world, folder, disk):

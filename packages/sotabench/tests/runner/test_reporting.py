@@ -113,7 +113,7 @@ def test_fault_that_nobody_foresaw_ends_the_runner_and_not_the_build(site, build
         run_attempt(site, job, slot, tmp_path / "attempt", lambda attempt: attempt.nonsense, Signals())
 
     with pytest.raises(AttributeError):
-        run_slots(site, [0, 1], work, Signals())
+        run_slots(site.claim, [0, 1], work, Signals())
     assert ended(build)[0] == Status.QUEUED
     assert "a fault of the runner's own" in build.reason
 
@@ -153,7 +153,7 @@ def test_drained_runner_finishes_what_it_has_and_takes_nothing_new(site, build, 
         signals.told()
         run_attempt(site, job, slot, tmp_path / "attempt", lambda attempt: None, signals)
 
-    run_slots(site, [0], work, signals)
+    run_slots(site.claim, [0], work, signals)
     assert ran == [1]
     assert list(vision.builds.order_by("number").values_list("status", flat=True)) == ["finished", "queued"]
 
@@ -269,7 +269,7 @@ def test_runner_asks_a_site_that_is_away_less_and_less_often_and_ends_when_told(
     signals = Signals()
     threading.Timer(1.2, signals.told).start()
     began = time.monotonic()
-    run_slots(flaky, [0], lambda job, slot: None, signals)
+    run_slots(flaky.claim, [0], lambda job, slot: None, signals)
     assert len(Flaky.heard) <= 3
     assert time.monotonic() - began < 60
 

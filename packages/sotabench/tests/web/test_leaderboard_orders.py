@@ -9,7 +9,9 @@ from django.db import connection
 from django.http import QueryDict
 
 from sotabench.server.benchmarks.models import Benchmark, Result, Tier
-from sotabench.server.benchmarks.queries import leaderboard
+from sotabench.server.benchmarks.queries import leaderboard, results_of_paper, with_figures
+from sotabench.server.by_keys import keys_of
+from sotabench.server.papers.models import Paper
 from sotabench.server.web.leaderboard import Board
 from sotabench.server.web.pages import Chosen
 
@@ -127,3 +129,14 @@ def test_an_index_gives_the_order_and_answers_every_filter(many, imagenet, sort,
         plan = asked(many, imagenet, chosen | wanted)._valued[:50].explain()
         assert "USING COVERING INDEX" in plan
         assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the same")
+def test_a_page_is_read_by_key_and_a_papers_results_by_the_papers_name(many):
+    """With neither, SQLite goes through all current results for one page."""
+    keys = list(many.values_list("pk", flat=True)[:5])
+    assert "SEARCH benchmarks_result USING INTEGER PRIMARY KEY" in with_figures().filter(pk__in=keys).explain()
+    paper = Paper(title="A Net", slug="a-net", arxiv_id="1611.05431")
+    plan = keys_of(results_of_paper(paper, AnonymousUser()).order_by("benchmark", "-rank_value", "id")).explain()
+    assert "USING INDEX results_of_a_paper (arxiv_id=?)" in plan
+    assert "USING INDEX results_of_a_paper_by_pwc (pwc_id=?)" in plan

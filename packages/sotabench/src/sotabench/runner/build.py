@@ -15,8 +15,8 @@ from sotabench.runner.collecting import Collected, Collector
 from sotabench.runner.environment import Environment, make_environment, run_setup
 from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.inside.shims import SHIMS
+from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
-from sotabench.runner.sandbox.watchdog import DISK_LEFT, disk_left
 from sotabench.runner.shop import Shop
 from sotabench.runner.site import Known
 from sotabench.runner.traces import digest_of
@@ -37,7 +37,8 @@ class Prepared:
 
 def run_build(attempt: Attempt, shop: Shop) -> None:
     """Bring the build to its end. Raises Failed, Broken, and LeaseLost."""
-    check_room(attempt.folder)
+    if trouble := missing_room(attempt.folder):
+        raise Broken(trouble)
     workplace = shop.workplace(attempt)
     prepared = prepare(attempt, workplace, shop)
     inputs, network = inputs_of(attempt, prepared, shop), shop.has_network(attempt.job)
@@ -58,12 +59,6 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
         outcome = evaluate(attempt, workplace, prepared, shop, known)
     attempt.report.renew("collect")
     judge(outcome, collector.finish())
-
-
-def check_room(folder: Path) -> None:
-    """Raise Broken when the disk is so full that any build would be stopped: it is not the build's fault."""
-    if (left := disk_left(folder)) < DISK_LEFT:
-        raise Broken(f"the runner's disk is full: expected {DISK_LEFT >> 20} MiB left, found {left >> 20}; free some")
 
 
 def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from sotabench.errors import SiteRefused, SiteUnreachable
-from sotabench.runner.site import Job, RunnersSite
+from sotabench.runner.site import Job
 
 _LOG = logging.getLogger("sotabench.runner")
 _ASK_EVERY, _LONGEST_PAUSE = 0.5, 30.0
@@ -36,13 +36,17 @@ class Signals:
         (self.stop if self.drain.is_set() else self.drain).set()
 
 
-def run_slots(site: RunnersSite, slots: Sequence[int], run: Callable[[Job, int], None], signals: Signals) -> None:
+Claim = Callable[[int], Job | None]
+"""A build for a slot, when one waits. Raises SiteRefused, SiteUnreachable."""
+
+
+def run_slots(claim: Claim, slots: Sequence[int], run: Callable[[Job, int], None], signals: Signals) -> None:
     """Serve the slots until the runner is drained; `run` runs one job in one slot to its end.
 
     What a slot raises drains the others and is raised here.
     """
     with ThreadPoolExecutor(len(slots), thread_name_prefix="slot") as threads:
-        running = [threads.submit(serve_slot, site, slot, run, signals) for slot in slots]
+        running = [threads.submit(serve_slot, claim, slot, run, signals) for slot in slots]
         while not wait(running, timeout=0.2, return_when=FIRST_EXCEPTION).done >= set(running):
             if any(future.done() and future.exception() for future in running):
                 signals.drain.set()
@@ -50,12 +54,12 @@ def run_slots(site: RunnersSite, slots: Sequence[int], run: Callable[[Job, int],
         future.result()
 
 
-def serve_slot(site: RunnersSite, slot: int, run: Callable[[Job, int], None], signals: Signals) -> None:
+def serve_slot(claim: Claim, slot: int, run: Callable[[Job, int], None], signals: Signals) -> None:
     """Claim and run, one build after the other, until the runner is drained."""
     pause = _ASK_EVERY
     while not signals.drain.is_set():
         try:
-            job = site.claim(slot)
+            job = claim(slot)
         except (SiteUnreachable, SiteRefused) as error:
             pause = min(2 * pause, _LONGEST_PAUSE)
             _LOG.warning("the site gave no build, asked again in %.0f s: %s", pause, error)

@@ -13,9 +13,10 @@ from sotabench.runner.build import run_build
 from sotabench.runner.doctor import fit_slots
 from sotabench.runner.folder import own_folder
 from sotabench.runner.loop import Signals, run_slots
+from sotabench.runner.room import Room
 from sotabench.runner.settings import RunnerSettings
 from sotabench.runner.shop import Shop, open_shop
-from sotabench.runner.site import Job, RunnersSite
+from sotabench.runner.site import Job, Json, RunnersSite
 
 _LOG = logging.getLogger("sotabench.runner")
 _PAUSE, _DAY = 2.0, 86_400
@@ -51,7 +52,14 @@ def serve(site: RunnersSite, shop: Shop, signals: Signals) -> None:
         if not fit:
             raise Broken("expected a slot that can run strangers' code, found none; `sotabench doctor` says why")
         threading.Thread(target=_sweep_daily, args=(shop,), daemon=True).start()
-        run_slots(site, fit, partial(run_one, site, shop, signals), signals)
+        room = Room(shop.settings.folder, partial(hello, site, shop))
+        run_slots(partial(claim, site, room), fit, partial(run_one, site, shop, signals), signals)
+
+
+def claim(site: RunnersSite, room: Room, slot: int) -> Job | None:
+    """A build for the slot; the site gives none while it is told that there is no room."""
+    room.report()
+    return site.claim(slot)
 
 
 def run_one(site: RunnersSite, shop: Shop, signals: Signals, job: Job, slot: int) -> None:
@@ -62,10 +70,9 @@ def run_one(site: RunnersSite, shop: Shop, signals: Signals, job: Job, slot: int
 
 def introduce(site: RunnersSite, shop: Shop, signals: Signals, *, trouble: str = "") -> bool:
     """Tell the site what this runner is, however long it takes to answer; False when told to stop meanwhile."""
-    facts = {"hardware": dict(shop.hardware), "packages": dict(shop.base.held), "slots": len(shop.slots)}
     while not signals.drain.is_set():
         try:
-            found = site.hello(facts, is_trusting=shop.is_trusting, trouble=trouble)
+            found = hello(site, shop, trouble)
         except SiteUnreachable as error:
             _LOG.warning("the site does not answer yet: %s", error)
             signals.drain.wait(_PAUSE)
@@ -75,6 +82,12 @@ def introduce(site: RunnersSite, shop: Shop, signals: Signals, *, trouble: str =
             _LOG.info("serves %s as %r, %d slots", site.url, found["name"], len(shop.slots))
             return True
     return False
+
+
+def hello(site: RunnersSite, shop: Shop, trouble: str) -> Json:
+    """Tell the site what this runner is, and why it is not in service. Raises SiteRefused, SiteUnreachable."""
+    facts = {"hardware": dict(shop.hardware), "packages": dict(shop.base.held), "slots": len(shop.slots)}
+    return site.hello(facts, is_trusting=shop.is_trusting, trouble=trouble)
 
 
 def _stop_with_parent(signals: Signals, site: RunnersSite) -> None:

@@ -1,11 +1,12 @@
 """Benchmarks and results, as the site's owner sees them: results are looked at, never edited."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from sotabench.server.benchmarks.models import Benchmark, Figure, Metric, Result
+from sotabench.server.benchmarks.reordering import order_anew
 
 
 class MetricInline(admin.TabularInline):
@@ -24,6 +25,12 @@ class BenchmarkAdmin(admin.ModelAdmin):
     search_fields = ("task", "dataset")
     exclude = ("labels",)
     inlines: ClassVar = [MetricInline]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Its metrics; where they change, so does the order of its leaderboard."""
+        super().save_related(request, form, formsets, change)
+        if change and any(formset.has_changed() for formset in formsets):
+            order_anew(form.instance.pk)
 
 
 class FigureInline(admin.TabularInline):
