@@ -9,6 +9,8 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
+from benchrecord import InvalidRecord
+from sotabench.server.announcing import notices
 from sotabench.server.announcing.models import Announcement
 from sotabench.server.announcing.notices import send_notices, write_notices
 from sotabench.server.builds.models import Build
@@ -54,6 +56,18 @@ def test_build_that_fails_after_one_that_worked_is_mailed_once(ended, adas_mail,
     assert mail.to == ["ada@example.org"]
     assert mail.subject == "pytorch/vision #2: the build failed, the one before (#1) worked"
     assert "https://bench.example/builds/github.com/pytorch/vision/2" in mail.body
+
+
+def test_build_that_cannot_be_judged_keeps_no_other_from_being_told(ended, monkeypatch, caplog):
+    def fails(_build):
+        raise InvalidRecord("expected a bijection, found none")
+
+    known = notices.lines_about
+    build = ended("finished", "failed")
+    monkeypatch.setattr(notices, "lines_about", lambda one: (fails if one.number == 1 else known)(one))
+    assert write() == 1
+    assert Announcement.objects.get(build=build).subject
+    assert "cannot be judged" in caplog.text
 
 
 @pytest.mark.parametrize("statuses", [("finished",), ("failed",), ("failed", "finished"), ("finished", "cancelled")])

@@ -5,7 +5,8 @@ import pytest
 
 from benchrecord import PredictionsBuilder, mcnemar_p_value, write_predictions
 from sotabench.server.benchmarks.labels import labels_of, set_labels
-from sotabench.server.benchmarks.models import Benchmark
+from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.benchmarks.records import record_of
 from sotabench.server.benchmarks.ties import compare_results, tied_letters
 from sotabench.server.errors import Invalid
 
@@ -33,13 +34,13 @@ def labels(imagenet):
 def submit_right(submit, record, tmp_path, imagenet):
     """Submit models that are right on the given images."""
 
-    def submitted(*models, prefix="image"):
+    def submitted(*models, prefix="image", classes=1000, **fields):
         records, files = [], {}
         for number, right in enumerate(models):
-            outputs = np.zeros((IMAGES, 1000), np.float32)
+            outputs = np.zeros((IMAGES, classes), np.float32)
             outputs[:, 3] = 1
-            outputs[list(right), 7] = 2
-            builder = PredictionsBuilder(1000)
+            outputs[list(right), min(7, classes - 1)] = 2
+            builder = PredictionsBuilder(classes)
             builder.add([f"{prefix}-{row}" for row in range(IMAGES)], outputs)
             path = tmp_path / f"{prefix}-{number}.npz"
             facts = write_predictions(path, builder.finish())
@@ -47,7 +48,7 @@ def submit_right(submit, record, tmp_path, imagenet):
             said = {"name": path.name, "size": facts.size, "sha256": facts.sha256}
             results = {"Top 1 Accuracy": len(right) / IMAGES}
             records.append(
-                record(model=f"Net {number}", samples=IMAGES, dataset=None, predictions=said, results=results)
+                record(model=f"Net {number}", samples=IMAGES, dataset=None, predictions=said, results=results, **fields)
             )
         return submit(*records, files=files)
 
@@ -101,3 +102,22 @@ def test_labels_that_are_none_or_too_few_are_refused(imagenet, content):
     with pytest.raises(Invalid):
         set_labels(imagenet, content)
     assert labels_of(imagenet) is None
+
+
+@pytest.mark.usefixtures("labels")
+def test_predictions_that_no_label_fits_are_compared_with_nothing(submit_right, monkeypatch):
+    """The images are the labelled ones, the classes are others: a target_map may say so, or the file alone."""
+    good, other = submit_right(range(90), range(80))
+    (few,) = submit_right(range(50), classes=6)
+    assert tied_letters([few, good, other]) == {good.pk: ("a",), other.pk: ("b",)}
+    Result.objects.filter(pk=few.pk).update(record=few.record.replace('"format"', '"target_map": [], "format"'))
+    few.refresh_from_db()
+    assert record_of(few)["target_map"] == []
+    assert compare_results(few, good) is None
+    assert tied_letters([few, good, other]) == {good.pk: ("a",), other.pk: ("b",)}
+
+
+@pytest.mark.parametrize("mapped", [[], [1, 0], [*range(1001)]], ids=len)
+def test_target_map_over_other_classes_than_those_of_the_predictions_is_refused(submit_right, mapped):
+    with pytest.raises(Invalid, match=f"expected a target_map over its 1000 classes, found {len(mapped)}"):
+        submit_right(range(90), target_map=mapped)

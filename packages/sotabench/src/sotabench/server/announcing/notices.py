@@ -7,6 +7,7 @@ the place of. By mail it goes to an address that was verified, by HTTP signed wi
 import hashlib
 import hmac
 import json
+import logging
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.utils import timezone
 
-from benchrecord import printable
+from benchrecord import BenchRecordError, printable
 from sotabench.errors import SotabenchError
 from sotabench.server.announcing.models import Announcement
 from sotabench.server.announcing.pauses import MOST_TRIES, build_address, pause
@@ -26,6 +27,7 @@ from sotabench.server.outgoing import Question, Unanswered, ask
 from sotabench.server.repositories.models import Keys, Repository
 from sotabench.server.sealing import unseal
 
+_LOG = logging.getLogger("sotabench.announcing")
 CHANCE = 0.05
 SIGNATURE = "X-Sotabench-Signature-256"
 _LOOKED_BACK = timedelta(days=3)
@@ -39,7 +41,7 @@ def write_notices(now: datetime) -> int:
     ended = ended.filter(changed_at__gte=now - _LOOKED_BACK).exclude(origin=Build.Origin.SUBMITTED)
     count = 0
     for build in ended.select_related("repository").order_by("changed_at")[:_MOST_A_ROUND]:
-        lines = lines_about(build)
+        lines = _lines_or_none(build)
         subject = f"{build.repository} #{build.number}: {lines[0]}" if lines else ""
         words = "\n".join([*lines, _address(build)]).strip() if lines else ""
         facts = {"subject": printable(subject, 290), "words": words, "next_at": now if lines else None}
@@ -63,6 +65,15 @@ def lines_about(build: Build) -> list[str]:
         return []
     results = build.results.filter(tier=Tier.VERIFIED, carried_from=None).select_related("benchmark")
     return [line for result in results.order_by("pk") if (line := fall_of(result))]
+
+
+def _lines_or_none(build: Build) -> list[str]:
+    """The same; nothing for a build that cannot be judged, so that it keeps no other one from being told."""
+    try:
+        return lines_about(build)
+    except (SotabenchError, BenchRecordError, OSError, ValueError):
+        _LOG.exception("a build cannot be judged", extra={"facts": {"build": f"{build.repository} #{build.number}"}})
+        return []
 
 
 def fall_of(result: Result) -> str:

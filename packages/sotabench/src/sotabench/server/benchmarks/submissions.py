@@ -124,6 +124,11 @@ def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path])
             raise Invalid(f"{name}: {str(error).replace(str(path), name)}") from error
         if len(predictions) != record.get("samples"):
             raise Invalid(f"{name}: expected {record.get('samples')} predictions, found {len(predictions)}")
+        mapped = record.get("target_map")
+        if mapped is not None and len(mapped) != predictions.number_of_classes:
+            raise Invalid(
+                f"{name}: expected a target_map over its {predictions.number_of_classes} classes, found {len(mapped)}"
+            )
         kept[sha256] = keep_file(path, sha256)
     return kept
 

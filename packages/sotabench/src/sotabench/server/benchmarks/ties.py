@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from django.core.cache import cache
 
-from benchrecord import Comparison, InvalidPredictions, Predictions, compare, read_predictions, tied_groups
+from benchrecord import (
+    BenchRecordError,
+    Comparison,
+    InvalidPredictions,
+    Predictions,
+    compare,
+    read_predictions,
+    score,
+    tied_groups,
+)
 from sotabench.server.benchmarks.labels import labels_of
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.records import record_of
@@ -42,16 +51,16 @@ def compare_results(first: Result, second: Result) -> Comparison | None:
     labels = labels_of(first.benchmark)
     if labels is None or first.benchmark_id != second.benchmark_id or not (first.predictions and second.predictions):
         return None
-    pair = _fitting(_predictions(first), labels), _fitting(_predictions(second), labels)
+    pair = _fitting(first, labels), _fitting(second, labels)
     if pair[0] is None or pair[1] is None:
         return None
     return compare(pair[0], pair[1], labels, target_maps=(_target_map(first), _target_map(second)))
 
 
 def _letters(results: Sequence[Result]) -> list[tuple[str, ...]]:
-    """The letters of each; none for one whose predictions are not for the labelled images."""
+    """The letters of each; none for one whose predictions cannot be held against the labels."""
     labels = labels_of(results[0].benchmark) or {}
-    models = [_fitting(_predictions(result), labels) for result in results]
+    models = [_fitting(result, labels) for result in results]
     fitting = [(place, model) for place, model in enumerate(models) if model is not None]
     letters: list[tuple[str, ...]] = [()] * len(results)
     if len(fitting) > 1:
@@ -69,8 +78,16 @@ def _predictions(result: Result) -> Predictions | None:
         return None  # lost or damaged on the disk: there is nothing to compare
 
 
-def _fitting(predictions: Predictions | None, labels: Mapping[str, int]) -> Predictions | None:
-    return predictions if predictions is not None and set(predictions.ids) == labels.keys() else None
+def _fitting(result: Result, labels: Mapping[str, int]) -> Predictions | None:
+    """Its predictions, where they are for exactly the labelled images and can be scored."""
+    predictions = _predictions(result)
+    if predictions is None or set(predictions.ids) != labels.keys():
+        return None
+    try:
+        score(predictions, labels, target_map=_target_map(result))
+    except BenchRecordError:
+        return None
+    return predictions
 
 
 def _target_map(result: Result) -> list[int] | None:
