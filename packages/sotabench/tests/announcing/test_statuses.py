@@ -94,6 +94,32 @@ def test_skipped_and_submitted_builds_and_those_without_a_token_are_told_to_nobo
     assert git_host.seen == []
 
 
+def test_commit_that_waited_and_was_skipped_waits_no_more_on_its_host(with_token, net, git_host):
+    with_token("github")
+    tell()
+    git_host.api[STATUSES["github"]] = (201, {})
+    newer = build_push(net, commit="b" * 40, branch="main")
+    assert tell() == 2
+    said = {path[-1]: json.loads(body) for _, path, _, body in git_host.seen}
+    assert (said["a"]["state"], said["b"]["state"]) == ("error", "pending")
+    assert "a newer push" in said["a"]["description"]
+    assert (newer.number, tell()) == (2, 0)
+
+
+def test_secret_that_cannot_be_read_silences_one_repository_and_its_settings_say_why(
+    with_token, net, ada, proven, git_host
+):
+    with_token("github")
+    facts = {"host": git_host.name, "owner_name": "ada", "name": "other"}
+    other = Repository.objects.create(owner=ada, clone_url=f"http://{git_host.name}/ada/other.git", **facts, **proven)
+    keep_host_token(ada, other, hosts.Access("github", "adas-token"))
+    Keys.objects.filter(repository=net).update(host_token="sealed under another key")
+    build_push(other, commit="c" * 40, branch="main")
+    git_host.api["/api/v3/repos/ada/other/statuses/"] = (201, {})
+    assert tell() == 1
+    assert "secret key" in Keys.objects.get(repository=net).host_trouble
+
+
 def test_token_is_not_sent_to_another_host(with_token, net, git_host):
     with_token("github")
     Keys.objects.update(host_token_for="elsewhere.example")

@@ -12,6 +12,8 @@ from sotabench.server.builds.models import Attempt, LogChunk, Runner
 from sotabench.server.builds.services import Status, build_push, cancel_build
 from sotabench.server.datasets.files import kept_file
 from sotabench.server.datasets.models import Dataset
+from sotabench.server.repositories.models import Keys, Repository
+from sotabench.server.repositories.services import approve, drain, withdraw_approval
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +52,31 @@ def test_claimed_build_comes_with_what_is_needed_and_no_secret_of_the_site(ask, 
     assert job["build"] == {"number": 1, "commit": "a" * 40, "branch": "main", "is_full": False}
     assert job["repository"]["name"] == "github.com/pytorch/vision"
     assert ask("claim", slot=1) == (200, {})
+
+
+def test_build_whose_deploy_key_cannot_be_read_ends_and_says_why(ask, vision):
+    Keys.objects.create(repository=vision, deploy_key="sealed under another key")
+    build = build_push(vision, commit="a" * 40, branch="main")
+    for _ in range(leases.MOST_ATTEMPTS):
+        assert ask("claim", slot=0) == (200, {})
+    build.refresh_from_db()
+    assert (build.status, build.attempts.filter(ended_at=None).count()) == (Status.BROKEN, 0)
+    assert "secret key" in build.reason
+
+
+def test_nothing_begins_while_the_site_drains_or_the_repository_may_not_be_built(ask, vision):
+    build_push(vision, commit="a" * 40, branch="main")
+    drain(on=True)
+    assert ask("claim", slot=0) == (200, {})
+    drain(on=False)
+    withdraw_approval(vision)
+    assert ask("claim", slot=0) == (200, {})
+    approve(vision)
+    for held in ({"proven_by": ""}, {"moved_to": "pytorch/new"}):
+        Repository.objects.filter(pk=vision.pk).update(**held)
+        assert ask("claim", slot=0) == (200, {})
+        Repository.objects.filter(pk=vision.pk).update(proven_by="file", moved_to="")
+    assert ask("claim", slot=0)[1]["build"]["number"] == 1
 
 
 def test_attempt_is_renewed_logged_and_ended_by_its_token_alone(ask, vision):

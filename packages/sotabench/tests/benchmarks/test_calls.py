@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from sotabench.server.benchmarks.calls import accept_call, accept_inputs
+from sotabench.server.benchmarks.labels import set_labels
 from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.scoring import score_call
 from sotabench.server.builds import leases
@@ -128,6 +129,18 @@ def test_nothing_is_carried_over_where_one_thing_differs(begin, call, changed):
     end_attempt(first, Status.FINISHED)
     found = known(begin("b" * 40), INPUTS | {changed: "other"})
     assert (found.carried_from, found.done) == (None, [])
+
+
+def test_nothing_is_carried_over_where_the_labels_were_corrected(begin, call, copy):
+    first = begin()
+    known(first)
+    assert call(first, 30, call_key=KEY).rank_value == 0.75
+    end_attempt(first, Status.FINISHED)
+    rows = "".join(f"true-{place:02d},{7 * place if place else 999}\n" for place in range(copy.samples))
+    set_labels(copy.benchmark, f"id,class_index\n{rows}".encode())
+    second = begin("b" * 40)
+    assert (known(second).carried_from, known(second).done) == (None, [])
+    assert call(second, 30, call_key=KEY).rank_value == 29 / 40
 
 
 def test_nothing_is_carried_over_with_network_or_after_so_many_days_or_into_a_full_build(

@@ -182,7 +182,7 @@ def test_attempt_that_never_ends_and_build_that_nobody_takes_are_broken(claimed,
     Attempt.objects.filter(pk=claimed.attempt.pk).update(deadline=timezone.now() - timedelta(seconds=1))
     other = Repository.objects.create(host="example.org", owner_name="o", name="other", owner=ada, **proven)
     waiting = push(repository=other)
-    Build.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - 2 * leases.LONGEST_WAIT)
+    Build.objects.filter(pk=waiting.pk).update(changed_at=timezone.now() - 2 * leases.LONGEST_WAIT)
     assert take_back_builds(timezone.now()) == 2
     assert [status_of(claimed.attempt.build), status_of(waiting)] == [Status.BROKEN, Status.BROKEN]
     assert "no runner" in waiting.reason

@@ -18,6 +18,7 @@ from sotabench.server.builds.services import (
 )
 from sotabench.server.errors import Conflict, Forbidden
 from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.services import drain
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +117,29 @@ def test_push_to_a_repository_whose_builds_are_off_is_skipped_and_says_so(vision
     vision.build_enabled = False
     build = build_push(vision, commit=commit, branch="main")
     assert (build.status, build.reason) == (Status.SKIPPED, "building at every push is turned off")
+
+
+def test_push_waits_while_the_site_drains(vision, commit):
+    drain(on=True)
+    assert build_push(vision, commit=commit, branch="main").status == Status.QUEUED
+
+
+def test_skipped_push_told_again_waits_once_it_may_be_built(vision, commit):
+    vision.build_enabled = False
+    skipped = build_push(vision, commit=commit, branch="main")
+    assert build_push(vision, commit=commit, branch="main").status == Status.SKIPPED
+    vision.build_enabled = True
+    again = build_push(vision, commit=commit, branch="main")
+    assert (again, again.status, again.reason) == (skipped, Status.QUEUED, "")
+    assert vision.builds.count() == 1
+
+
+def test_branch_that_is_put_back_to_a_skipped_commit_is_built_there(vision):
+    first, second = (build_push(vision, commit=name * 40, branch="main") for name in "12")
+    assert build_push(vision, commit="1" * 40, branch="main") == first
+    statuses = {build.commit[0]: build.status for build in vision.builds.all()}
+    assert statuses == {"1": Status.QUEUED, "2": Status.SKIPPED}
+    assert second.number == 2
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.RECEIVING])

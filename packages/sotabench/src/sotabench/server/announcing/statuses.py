@@ -29,8 +29,9 @@ STATES = {
     Build.Status.FAILED: "failure",
     Build.Status.BROKEN: "error",
     Build.Status.CANCELLED: "error",
+    Build.Status.SKIPPED: "error",
 }
-"""What a host is told; of builds that were skipped it hears nothing."""
+"""What a host is told. Of a build that was skipped it hears only when it was told before that the build waits."""
 
 FORGOTTEN_AFTER = timedelta(days=3)
 _MOST_HOSTS = 8
@@ -41,7 +42,8 @@ def tell_hosts(now: datetime) -> int:
     """Tell every host that was not told yet how a build stands; how many were told. One thread a host."""
     waiting = Build.objects.exclude(announced=F("status")).filter(changed_at__gte=now - FORGOTTEN_AFTER)
     waiting = waiting.filter(Q(repository__keys__host_next_at=None) | Q(repository__keys__host_next_at__lte=now))
-    waiting = waiting.filter(status__in=STATES).exclude(origin=Build.Origin.SUBMITTED)
+    waiting = waiting.filter(status__in=STATES).exclude(status=Build.Status.SKIPPED, announced="")
+    waiting = waiting.exclude(origin=Build.Origin.SUBMITTED)
     waiting = waiting.exclude(repository__keys=None).exclude(repository__keys__host_token="")
     found = sorted(waiting.select_related("repository").order_by("changed_at")[:_MOST_A_ROUND], key=_host)
     groups = [list(builds) for _, builds in groupby(found, key=_host)]
@@ -70,11 +72,10 @@ def _tell_all(builds: Sequence[Build]) -> int:
 
 def _tell(build: Build) -> bool:
     """Whether the host knows now. What it was told is written down, also when the build has moved on meanwhile."""
-    access = host_access(build.repository)
-    if access is None:
-        return False
     keys = Keys.objects.filter(repository=build.repository)
     try:
+        if (access := host_access(build.repository)) is None:
+            return False
         hosts.tell(access.identity, access.access, _state(build, access))
     except SotabenchError as error:
         failures = keys.values_list("host_failures", flat=True).get() + 1

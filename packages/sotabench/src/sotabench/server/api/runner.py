@@ -17,6 +17,7 @@ from ninja.files import UploadedFile
 from ninja.security.base import AuthBase
 from pydantic import Field, StringConstraints
 
+from sotabench.errors import Broken
 from sotabench.server.accounts.queries import token_in
 from sotabench.server.api.gate import Key, StorableJson, Text, api_of, kept_upload
 from sotabench.server.benchmarks.calls import accept_call, accept_inputs
@@ -105,9 +106,18 @@ def hello(request: HttpRequest, body: Hello) -> Json:
 
 @api.post("claim")
 def claim(request: HttpRequest, body: SlotIn) -> Json:
-    """A build to run, all that is needed for it, and the token of the attempt; `{}` when none waits."""
+    """A build to run, all that is needed for it, and the token of the attempt; `{}` when none waits.
+
+    A build for which something is missing here ends as broken, which it says, and not as one that its runner lost.
+    """
     claimed = leases.claim(_runner(request), slot=body.slot)
-    return job_json(claimed) if claimed else {}
+    if claimed is None:
+        return {}
+    try:
+        return job_json(claimed)
+    except Broken as error:
+        leases.end_attempt(claimed.token, Status.BROKEN, reason=str(error))
+        return {}
 
 
 @api.post("renew")

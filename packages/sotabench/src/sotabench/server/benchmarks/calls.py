@@ -2,7 +2,7 @@
 
 Two runs are the same where everything is that their results depend on: the repository's tree and submodules, the
 environment's lock, weights, data, torchbench, decoder, hardware. The runner says what they are (`inputs`); equal ones
-have equal keys.
+have equal keys. So are the labels and metrics of this site, by which it scores.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from benchrecord import InvalidRecord, read_records
-from sotabench.server.benchmarks.models import Result, Tier
+from sotabench.server.benchmarks.models import DataCopy, Result, Tier
 from sotabench.server.benchmarks.scoring import carry_call, carry_over, score_call
 from sotabench.server.builds.leases import attempt_of, note_conditions
 from sotabench.server.builds.models import Attempt, Build
@@ -50,7 +50,7 @@ def accept_inputs(attempt: Attempt, inputs: dict[str, Any], *, had_network: bool
     text = json.dumps(inputs, sort_keys=True).encode()
     if len(text) > MOST_INPUTS:
         raise Invalid(f"expected inputs of at most {MOST_INPUTS} bytes, found {len(text)}")
-    key = hashlib.sha256(text).hexdigest()
+    key = hashlib.sha256(text + _scored_by()).hexdigest()
     note_conditions(attempt, inputs=inputs, inputs_key=key, had_network=had_network)
     build = attempt.build
     own = _keys(build.results.all())
@@ -60,6 +60,16 @@ def accept_inputs(attempt: Attempt, inputs: dict[str, Any], *, had_network: bool
         carry_over(build, earlier, attempt=attempt)
         return Known(earlier.number, [])
     return Known(None, sorted({*own, *_keys(_results_of_same(build))}))
+
+
+def _scored_by() -> bytes:
+    """The labels and metrics of every data set that builds are evaluated on."""
+    copies = DataCopy.objects.select_related("benchmark").prefetch_related("benchmark__metrics").order_by("pk")
+    found = [
+        (copy.folder, copy.benchmark.labels.name, [metric.name for metric in copy.benchmark.metrics.all()])
+        for copy in copies
+    ]
+    return json.dumps(found).encode()
 
 
 def accept_call(token: str, content: bytes, predictions: Path | None, *, number: int) -> Result:

@@ -23,6 +23,7 @@ from sotabench.server.builds.models import Attempt, Build, LogChunk, Runner, Sta
 from sotabench.server.builds.services import Status, move
 from sotabench.server.errors import Conflict, Invalid
 from sotabench.server.repositories.models import Repository
+from sotabench.server.repositories.services import is_draining, with_builds_that_may_begin
 
 LONGEST_ATTEMPT = timedelta(hours=48)
 LONGEST_WAIT = timedelta(days=14)
@@ -80,7 +81,7 @@ def claim(runner: Runner, *, slot: int) -> Claim | None:
     _touch(runner)
     for lost in Attempt.objects.filter(runner=runner, slot=slot, ended_at=None).select_related("build__repository"):
         _give_back(lost, f"the runner {runner} began anew")
-    if runner.is_drained or runner.trouble:
+    if runner.is_drained or runner.trouble or is_draining():
         return None
     while (build := _next()) is not None:
         try:
@@ -174,7 +175,7 @@ def take_back_builds(now: datetime) -> int:
         swept += _give_back(attempt, f"it did not end within {LONGEST_ATTEMPT}", status=Status.BROKEN)
     for attempt in Attempt.objects.filter(ended_at=None, leased_until__lt=now).select_related("build__repository"):
         swept += _give_back(attempt, f"its runner was not heard of for {settings.LEASE_SECONDS} seconds")
-    for build in Build.objects.filter(status=Status.QUEUED, created_at__lt=now - LONGEST_WAIT):
+    for build in Build.objects.filter(status=Status.QUEUED, changed_at__lt=now - LONGEST_WAIT):
         swept += _move_unless_moved(build, Status.BROKEN, f"no runner took it within {LONGEST_WAIT.days} days")
     return swept
 
@@ -183,7 +184,8 @@ def _waiting() -> QuerySet[Build]:
     """The builds that may begin, the oldest first."""
     running = Build.objects.filter(status=Status.RUNNING).order_by().values_list("repository").annotate(Count("pk"))
     full = [repository for repository, count in running if count >= settings.BUILDS_AT_ONCE]
-    return Build.objects.filter(status=Status.QUEUED).exclude(repository__in=full).order_by("created_at", "pk")
+    allowed = Build.objects.filter(status=Status.QUEUED, repository__in=with_builds_that_may_begin())
+    return allowed.exclude(repository__in=full).order_by("created_at", "pk")
 
 
 def _next() -> Build | None:

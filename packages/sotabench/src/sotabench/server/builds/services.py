@@ -10,7 +10,7 @@ from sotabench.server.accounts.models import User
 from sotabench.server.builds.models import COMMIT, Attempt, Build
 from sotabench.server.errors import Conflict, Invalid
 from sotabench.server.repositories.models import Repository
-from sotabench.server.repositories.services import check_may_change, why_not_built
+from sotabench.server.repositories.services import check_may_change, why_not_built, why_refused
 
 Status = Build.Status
 
@@ -21,10 +21,11 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.FINISHED: frozenset(),
     Status.FAILED: frozenset(),
     Status.BROKEN: frozenset(),
-    Status.SKIPPED: frozenset(),
+    Status.SKIPPED: frozenset({Status.QUEUED}),
     Status.CANCELLED: frozenset(),
 }
-"""A build that is queued again lost its runner. The states without a way out are final: a re-run is a new build."""
+"""A build that is queued again lost its runner, or its push was told again. The states without a way out are final: a
+re-run is a new build."""
 
 
 @transaction.atomic
@@ -44,15 +45,22 @@ def build_push(repository: Repository, *, commit: str, branch: str) -> Build:
     """The build of a commit that was pushed to the default branch: the same push told twice is one build.
 
     Pushed builds of the branch that still wait are skipped for this newer one. Where the repository may not be built, a
-    skipped build says why. Raises Invalid when `commit` is not the full name of a commit.
+    skipped build says why; told again when it may be, it waits. While the site begins no builds, pushes wait. Raises
+    Invalid when `commit` is not the full name of a commit.
     """
     _lock(repository)
     pushed = repository.builds.filter(origin=Build.Origin.PUSHED)
-    if known := pushed.filter(commit=commit).first():
+    known = pushed.filter(commit=commit).first()
+    if known and known.status != Status.SKIPPED:
         return known
-    why = why_not_built(repository) or ("" if repository.build_enabled else "building at every push is turned off")
+    why = why_refused(repository) or ("" if repository.build_enabled else "building at every push is turned off")
+    if known and why:
+        return known
     for older in pushed.filter(branch=branch[:255], status=Status.QUEUED) if not why else ():
         move(older, Status.SKIPPED, reason=f"a newer push came before it began: {commit[:12]}")
+    if known:
+        move(known, Status.QUEUED)
+        return known
     status = Status.SKIPPED if why else Status.QUEUED
     return _add(repository, status, commit=commit, branch=branch, origin=Build.Origin.PUSHED, reason=why)
 

@@ -28,7 +28,7 @@ class RepositoryAdmin(admin.ModelAdmin):
 
     @admin.action(description="No longer build the chosen repositories", permissions=["change"])
     def forbid_builds(self, request: HttpRequest, chosen: QuerySet[Repository]) -> None:
-        """What runs goes on."""
+        """What runs goes on; what waits does not begin."""
         for repository in chosen:
             withdraw_approval(repository)
         self.message_user(request, f"{len(chosen)} are built no more.")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from sotabench.server.accounts.models import User
@@ -171,8 +172,11 @@ def is_draining() -> bool:
 
 def why_not_built(repository: Repository) -> str:
     """Why the site does not build this repository now, as a clause; empty when it does."""
-    if is_draining():
-        return "the site takes no new builds for now"
+    return "the site takes no new builds for now" if is_draining() else why_refused(repository)
+
+
+def why_refused(repository: Repository) -> str:
+    """Why a build of this repository may not even wait, as a clause; empty when it may."""
     if repository.moved_to:
         return f"its host says that it is now {repository.moved_to}: connect it under that name"
     if not repository.proven_by:
@@ -180,6 +184,12 @@ def why_not_built(repository: Repository) -> str:
     if settings.BUILD_APPROVAL and repository.approved_at is None and not repository.owner.is_superuser:
         return "the site's owner has not approved it yet"
     return _what_is_used_up(repository)
+
+
+def with_builds_that_may_begin() -> QuerySet[Repository]:
+    """The repositories that `why_refused` has nothing against, but for what they used up."""
+    found = Repository.objects.filter(moved_to="").exclude(proven_by="")
+    return found.filter(Q(owner__is_superuser=True) | ~Q(approved_at=None)) if settings.BUILD_APPROVAL else found
 
 
 def _what_is_used_up(repository: Repository) -> str:
