@@ -63,7 +63,7 @@ PROGRAMS = {
     f"{V1}/benchmarks": 3,
     f"{V1}/benchmarks/{SLUG}": 2,
     f"{V1}/benchmarks/{SLUG}/results": 12,
-    f"{V1}/benchmarks/{SLUG}/results?search=resnext&offset=1": 12,
+    f"{V1}/benchmarks/{SLUG}/results?search=resnext&offset=1": 11,
     f"{V1}/benchmarks/{SLUG}/reported": 5,
     f"{V1}/papers": 2,
     f"{V1}/papers/{PAPER}": 1,

@@ -118,6 +118,21 @@ def test_every_page_is_what_sorting_by_hand_gives(many, imagenet, sort_and_order
         assert list(itertools.chain(*pages)) == expected, query
 
 
+@pytest.mark.parametrize("sort_and_order", ORDERS, ids="-".join)
+def test_programs_are_answered_the_same(many, imagenet, client, sort_and_order):
+    sort, order = sort_and_order
+    for chosen in FILTERS:
+        named = {"search" if name == "q" else name: value for name, value in chosen.items()}
+        query = named | {"sort": sort, "order": order, "limit": 200}
+        answer = client.get(f"/api/v1/benchmarks/{imagenet.slug}/results", query)
+        if sort == "speed" and "condition" not in chosen:
+            assert (answer.status_code, "expected a sort among rank" in answer.content.decode()) == (400, True)
+            continue
+        expected = by_hand(many, chosen | {"sort": sort, "order": order})
+        assert answer.json()["count"] == len(expected)
+        assert [one["id"] for one in answer.json()["items"]] == expected, query
+
+
 @pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL plans by the size of the table, which is small here"
 )

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from ninja import File, Form, Schema
+from ninja import File, Form, Query, Schema
 from ninja.files import UploadedFile
 from ninja.pagination import paginate
 from pydantic import Field
@@ -16,7 +16,7 @@ from sotabench.server.accounts.models import Scope, User
 from sotabench.server.accounts.queries import user_by_name
 from sotabench.server.api.gate import Key, LongKey, Text, TokenFor, api_of, kept_upload
 from sotabench.server.api.paging import Pages
-from sotabench.server.api.v1_beside import RankedResultOut, ResultPages
+from sotabench.server.api.v1_beside import LeaderboardIn, LeaderboardPages, RankedResultOut, ResultPages
 from sotabench.server.api.v1_repositories import router
 from sotabench.server.api.v1_results import router as results
 from sotabench.server.api.v1_shapes import (
@@ -30,6 +30,7 @@ from sotabench.server.api.v1_shapes import (
     UserRepositoryOut,
 )
 from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.benchmarks.ordered import Ordered
 from sotabench.server.benchmarks.queries import (
     benchmark_for,
     counted_benchmarks,
@@ -39,7 +40,6 @@ from sotabench.server.benchmarks.queries import (
     results_for,
     results_of_paper,
 )
-from sotabench.server.benchmarks.sort_keys import folded
 from sotabench.server.benchmarks.submissions import Submission, check_submission, store_submission
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.queries import LogPart, build_of, builds_of, log_of
@@ -95,11 +95,11 @@ def benchmark(request: HttpRequest, slug: Text) -> Benchmark:
 
 
 @router.get("benchmarks/{slug}/results", response=list[RankedResultOut])
-@paginate(ResultPages)
-def benchmark_results(request: HttpRequest, slug: Text, search: Text = "") -> QuerySet[Result]:
-    """The leaderboard: current results, best first."""
-    found = leaderboard(benchmark_for(request.user, slug), request.user)
-    return found.filter(search_name__contains=folded(search)) if search else found
+@paginate(LeaderboardPages)
+def benchmark_results(request: HttpRequest, slug: Text, asked: Query[LeaderboardIn]) -> Ordered:
+    """The leaderboard: current results, best first, or as it is asked for; without a figure to order by comes last."""
+    found = benchmark_for(request.user, slug)
+    return asked.of(leaderboard(found, request.user), list(found.metrics.all()))
 
 
 @router.get("benchmarks/{slug}/reported", response=list[ReportedOut])

@@ -1,19 +1,24 @@
 """A result with what its page shows beside it: rank, the paper's figures and verdicts, catalogues, ties, plots."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import QuerySet
 from ninja import Field, Schema
 
+from benchrecord import printable
+from sotabench.server.api.gate import Text
 from sotabench.server.api.paging import Pages
 from sotabench.server.api.v1_shapes import ReportedOut, ResultOut
+from sotabench.server.benchmarks.asking import Asked, orders
 from sotabench.server.benchmarks.matching import PaperSide, beside_papers
-from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.models import Metric, Result
+from sotabench.server.benchmarks.ordered import Ordered
 from sotabench.server.benchmarks.queries import with_figures
 from sotabench.server.benchmarks.ranks import global_ranks, public_rank
 from sotabench.server.benchmarks.verdicts import Comparison, Verdict
 from sotabench.server.by_keys import in_order, keys_of
+from sotabench.server.errors import Invalid
 
 
 class ComparisonOut(Schema):
@@ -162,10 +167,43 @@ class PlotOut(Schema):
 class ResultPages(Pages):
     """Pages of results, each with its rank and its paper's side, for a fixed number of queries a page."""
 
-    def rows(self, queryset: QuerySet[Any], part: slice) -> list[Any]:
+    def rows(self, queryset: Any, part: slice) -> list[Any]:
         """The results of one page, with all that is told of them."""
         shown = with_figures().select_related("benchmark__variant_of", "carried_from__build")
-        return with_sides(in_order(shown.prefetch_related("benchmark__metrics"), list(keys_of(queryset)[part])))
+        return with_sides(in_order(shown.prefetch_related("benchmark__metrics"), self.keys(queryset, part)))
+
+    def keys(self, queryset: Any, part: slice) -> list[int]:
+        """The keys of one page."""
+        return list(keys_of(queryset)[part])
+
+
+class LeaderboardPages(ResultPages):
+    """The same of results that are in an order already."""
+
+    def keys(self, queryset: Ordered, part: slice) -> list[int]:
+        """The keys of one page."""
+        return queryset[part]
+
+
+class LeaderboardIn(Schema):
+    """What is asked of a leaderboard."""
+
+    search: Text = Field("", description="looked for in the names of models and repositories")
+    tier: Literal["", "verified", "self-reported"] = ""
+    extra: Literal["", "yes", "no"] = Field("", description="whether training with extra data is declared")
+    condition: Text = Field("", description="what a speed was measured under: device / precision / batch size")
+    sort: Text = Field(
+        "rank",
+        description="rank, model, date, parameters, macs, m1 (the second metric) and so on; speed with a condition",
+    )
+    order: Literal["down", "up"] = Field("down", description="the largest first, or the smallest")
+
+    def of(self, results: QuerySet[Result], metrics: list[Metric]) -> Ordered:
+        """The keys of these results as they are asked for. Raises Invalid for an order that there is none of."""
+        if self.sort not in (known := orders(metrics, condition=self.condition)):
+            raise Invalid(f"expected a sort among {', '.join(known)}, found {printable(self.sort, 40)!r}")
+        asked = Asked(self.search, self.tier, self.extra, self.condition, self.sort, self.order == "up")
+        return asked.of(results, metrics)
 
 
 def with_sides(results: list[Result]) -> list[Result]:

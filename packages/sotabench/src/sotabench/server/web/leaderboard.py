@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from sotabench.server.benchmarks.models import Figure, Metric, Result, Tier
-from sotabench.server.benchmarks.sort_keys import condition_key, folded
+from sotabench.server.benchmarks.asking import TIERS, YES_NO, Asked, metric_key, orders
+from sotabench.server.benchmarks.models import Metric, Result
+from sotabench.server.benchmarks.ordered import Ordered
 from sotabench.server.papers.models import ReportedFigure, ReportedResult
-from sotabench.server.repositories.models import Repository
-from sotabench.server.web.ordered import Ordered
 from sotabench.server.web.pages import Chosen
 
 COLUMNS = {
@@ -23,16 +22,7 @@ COLUMNS = {
     "date": "Date",
 }
 DEFAULT_COLUMNS = ("paper", "tier", "parameters", "code")
-_DECLARED = {name: name for name in ("parameters", "macs", "speed")}
-_TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
 _WORDS = frozenset({"model", "paper", "tier", "extra", "code", "date", "source"})
-_FEW = 500
-_YES_NO = {"yes": True, "no": False}
-
-
-def _key(metric: Metric) -> str:
-    """How an address names the metric; the first is what ranks."""
-    return f"m{metric.position}" if metric.position else "rank"
 
 
 @dataclass(frozen=True)
@@ -65,12 +55,12 @@ class Board:
     @property
     def tier(self) -> str:
         """The only tier to show, or nothing."""
-        return self.chosen.one_of("tier", _TIERS)
+        return self.chosen.one_of("tier", TIERS)
 
     @property
     def extra(self) -> str:
         """`yes` or `no`: whether training with extra data is declared; or nothing."""
-        return self.chosen.one_of("extra", ("", *_YES_NO))
+        return self.chosen.one_of("extra", ("", *YES_NO))
 
     @property
     def condition(self) -> str:
@@ -80,8 +70,7 @@ class Board:
     @property
     def sort(self) -> str:
         """By what it is ordered; `rank` at first."""
-        known = ["rank", "model", "date", "parameters", "macs", *map(_key, self.metrics)]
-        return self.chosen.one_of("sort", [*known, "speed"] if self.condition else known)
+        return self.chosen.one_of("sort", orders(self.metrics, condition=self.condition))
 
     @property
     def up(self) -> bool:
@@ -92,7 +81,7 @@ class Board:
     def is_plain(self) -> bool:
         """Whether it is the whole leaderboard from its top, in the order of the ranks."""
         page = self.chosen.query.get("page", "1")
-        return self.sort == "rank" and not (self.up or self._filters()) and page == "1"
+        return self.sort == "rank" and not (self.up or self._asked.filters()) and page == "1"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -117,7 +106,7 @@ class Board:
 
     def metric_headings(self) -> list[Heading]:
         """The heads of the metrics."""
-        return [self.heading(_key(metric), metric.name) for metric in self.metrics]
+        return [self.heading(metric_key(metric), metric.name) for metric in self.metrics]
 
     def heading(self, key: str, name: str) -> Heading:
         """A head whose link orders by this column, or turns the order round."""
@@ -128,32 +117,11 @@ class Board:
 
     def of(self, results: QuerySet[Result]) -> Ordered:
         """The keys of the results that are asked for, in the order that is asked for."""
-        found = results.filter(self._filters())
-        field = self._fields().get(self.sort, "sorted_by")
-        if field == "sorted_by":
-            metric = next(metric for metric in self.metrics if _key(metric) == self.sort)
-            figures = Figure.objects.filter(result=OuterRef("pk"), name=metric.name)
-            found = found.annotate(sorted_by=Subquery(figures.values("value")[:1]))
-        return Ordered(found, field, up=self.up, few=_FEW if self.text else 0)
+        return self._asked.of(results, self.metrics)
 
-    def _fields(self) -> dict[str, str]:
-        """The fields that results are ordered by; a third metric and those after it have none."""
-        fields = {"rank": "rank_value", "model": "model_name", "date": "created_at"}
-        return fields | {_key(metric): "second_value" for metric in self.metrics[1:2]} | _DECLARED
-
-    def _filters(self) -> Q:
-        wanted = Q()
-        if self.text:
-            in_repository = Q(name__icontains=self.text) | Q(owner_name__icontains=self.text)
-            named = Repository.objects.filter(in_repository).values("pk")
-            wanted &= Q(search_name__contains=folded(self.text)) | Q(repository__in=named)
-        if self.tier:
-            wanted &= Q(tier=self.tier)
-        if self.extra:
-            wanted &= Q(extra_training_data=_YES_NO[self.extra])
-        if self.condition:
-            wanted &= Q(speed_condition=condition_key(self.condition))
-        return wanted
+    @property
+    def _asked(self) -> Asked:
+        return Asked(self.text, self.tier, self.extra, self.condition, self.sort, self.up)
 
 
 @dataclass(frozen=True)
@@ -192,7 +160,7 @@ class PaperBoard:
 
     def headings(self) -> list[Heading]:
         """All heads, in order."""
-        metrics = [self.heading(_key(metric), metric.name) for metric in self.metrics]
+        metrics = [self.heading(metric_key(metric), metric.name) for metric in self.metrics]
         facts = [self.heading("parameters", "Parameters"), Heading("size", "Image size"), Heading("source", "Source")]
         return [
             self.heading("model", "Model"),
@@ -217,4 +185,4 @@ class PaperBoard:
         return rows.order_by(field.asc(nulls_last=True) if self.up else field.desc(nulls_last=True), "id")
 
     def _by_metric(self) -> dict[str, str]:
-        return {_key(metric): metric.name for metric in self.metrics}
+        return {metric_key(metric): metric.name for metric in self.metrics}
