@@ -10,7 +10,8 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from sotabench.server.accounts.models import ApiToken
-from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.models import Benchmark, Result
+from sotabench.server.benchmarks.services import add_benchmark
 from sotabench.server.builds.models import Build
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,38 @@ def test_nobody_edits_results_builds_or_tokens(rf, owner_of_site):
     for model in (Result, Build, ApiToken):
         assert not admin.site._registry[model].has_change_permission(request)
         assert not admin.site._registry[model].has_add_permission(request)
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model._meta.label)
+def test_what_may_be_unknown_may_be_left_empty_in_every_form_of_the_admin(rf, owner_of_site, model):
+    request = rf.get("/admin/")
+    request.user = owner_of_site
+    found = admin.site._registry[model]
+    if not found.has_change_permission(request):
+        return
+    forms = [(model, found.get_form(request))]
+    forms += [(inline.model, inline.get_formset(request).form) for inline in found.get_inline_instances(request)]
+    for its_model, form in forms:
+        nullable = {field.name for field in its_model._meta.get_fields() if getattr(field, "column", "") and field.null}
+        assert [name for name in nullable & set(form.base_fields) if form.base_fields[name].required] == []
+
+
+def test_owner_lists_a_benchmark_of_unknown_size(client, owner_of_site):
+    """As docs/site/papers.md says of the variants that records make: by the form, as it was shown."""
+    whole = add_benchmark("Image Classification", "Beans", metrics=["Top 1 Accuracy"])
+    made = add_benchmark("Image Classification", "Beans sample (20)", metrics=["Top 1 Accuracy"])
+    Benchmark.objects.filter(pk=made.pk).update(
+        size=None, is_listed=False, variant_of=whole, why_variant="a part of the data"
+    )
+    client.force_login(owner_of_site)
+    address = f"/admin/benchmarks/benchmark/{made.pk}/change/"
+    answer = client.get(address)
+    form = {name: value for name, value in answer.context["adminform"].form.initial.items() if value is not None}
+    form |= {"is_listed": "on", "metrics-TOTAL_FORMS": 0, "metrics-INITIAL_FORMS": 0}
+    answer = client.post(address, form)
+    assert answer.status_code == 302, answer.context["errors"]
+    made.refresh_from_db()
+    assert (made.is_listed, made.size, made.why_variant) == (True, None, "a part of the data")
 
 
 def test_password_is_not_guessed_at_leisure(client, ada):

@@ -25,7 +25,9 @@ class Benchmark(models.Model):
     slug = models.SlugField(max_length=250, unique=True)
     dataset_version = models.CharField(max_length=100, blank=True)
     fingerprint = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the images; empty: any")
-    size = models.PositiveIntegerField(null=True, help_text="images that have to be answered; empty: not known")
+    size = models.PositiveIntegerField(
+        null=True, blank=True, help_text="images that have to be answered; empty: not known"
+    )
     labels = models.FileField(max_length=200, blank=True, help_text="the right class of every image; never shown")
     variant_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="variants")
     why_variant = models.CharField(max_length=200, blank=True, help_text="why it cannot be compared with the whole")

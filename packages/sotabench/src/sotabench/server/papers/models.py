@@ -44,7 +44,7 @@ class ReportedResult(models.Model):
         max_length=40, help_text="the list that the row comes from: paper, torchvision, timm..."
     )
     source = models.CharField(max_length=300, blank=True, help_text="the file or page of the catalogue")
-    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, null=True, related_name="reported")
+    paper = models.ForeignKey(Paper, on_delete=models.CASCADE, null=True, blank=True, related_name="reported")
     task = models.CharField(max_length=100)
     dataset = models.CharField(max_length=200)
     benchmark = models.CharField(max_length=250, db_index=True)
@@ -52,10 +52,12 @@ class ReportedResult(models.Model):
     model_key = models.CharField(max_length=300, db_index=True)
     architecture_key = models.CharField(max_length=300, db_index=True)
     image_size = models.CharField(max_length=10, blank=True)
-    parameters = models.BigIntegerField(null=True)
-    gflops = models.FloatField(null=True)
-    extra_training_data = models.BooleanField(null=True)
-    rank_value = models.FloatField(null=True, help_text="the benchmark's first metric, the higher the better")
+    parameters = models.BigIntegerField(null=True, blank=True)
+    gflops = models.FloatField(null=True, blank=True)
+    extra_training_data = models.BooleanField(null=True, blank=True)
+    rank_value = models.FloatField(
+        null=True, blank=True, help_text="the benchmark's first metric, the higher the better"
+    )
 
     class Meta:
         ordering: ClassVar = ["id"]
