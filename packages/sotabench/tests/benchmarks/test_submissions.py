@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from benchrecord import PredictionsBuilder, wilson_interval, write_predictions
+from sotabench.server.benchmarks import submissions
 from sotabench.server.benchmarks.models import Benchmark, Result, Tier
 from sotabench.server.builds.models import Build
-from sotabench.server.errors import Forbidden, Invalid
+from sotabench.server.errors import Conflict, Forbidden, Invalid
+from sotabench.server.repositories.models import Repository
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("benchmarks")]
 
@@ -205,3 +207,16 @@ def test_names_of_strangers_are_stored_harmless(submit, record):
     assert result.model_name == r"Net\x1b[31m\u202e"
     (nameless,) = submit(record(model=None))
     assert nameless.model_name == "unnamed model"
+
+
+def test_user_submits_only_so_many_bytes_of_all_repositories_together(submit, record, monkeypatch, ada):
+    other = Repository.objects.create(host="github.com", owner_name="ada", name="other", owner=ada)
+    (first,) = submit(record(model="A"))
+    assert first.stored_bytes == len(first.record.encode())
+    content = len(json.dumps([record(model="B")]).encode())
+    monkeypatch.setattr(submissions, "MOST_BYTES_A_USER", first.stored_bytes + content)
+    submit(record(model="B"))
+    with pytest.raises(Conflict, match=r"expected at most \d+ more bytes of ada's results, found"):
+        submit(record(model="C"), repository=other)
+    Result.objects.update(tier="verified")
+    submit(record(model="C"), repository=other)

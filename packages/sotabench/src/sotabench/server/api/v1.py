@@ -238,7 +238,7 @@ def submit(
     check_may_connect(user, identity, is_public=facts.public)
     with tempfile.TemporaryDirectory() as folder:
         files = {file.name or "": kept_upload(file, Path(folder) / str(no)) for no, file in enumerate(predictions)}
-        checked = check_submission(Submission(facts.commit, records.read(), files, facts.branch))
+        checked = check_submission(user, Submission(facts.commit, records.read(), files, facts.branch))
     with transaction.atomic():  # a refused submission connects no repository
         found = connect_repository(user, identity, is_public=facts.public)
         made = store_submission(user, found, checked)

@@ -129,6 +129,7 @@ class Result(models.Model):
     record_sha256 = models.CharField(max_length=64)
     predictions = models.FileField(max_length=200, blank=True)
     predictions_sha256 = models.CharField(max_length=64, blank=True)
+    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="of its record and predictions")
     call_key = models.CharField(
         max_length=64, blank=True, help_text="SHA-256 of model and arguments; of a build's call"
     )

@@ -33,6 +33,7 @@ class Kept:
 
     name: str = ""
     sha256: str = ""
+    size: int = 0
 
 
 def keep_file(path: Path, sha256: str) -> Kept:
@@ -45,7 +46,7 @@ def keep_file(path: Path, sha256: str) -> Kept:
     kept = Path(settings.MEDIA_ROOT, name)
     if kept.exists():
         kept.touch()
-        return Kept(name, sha256)
+        return Kept(name, sha256, kept.stat().st_size)
     kept.parent.mkdir(parents=True, exist_ok=True)
     coming = unused_name(kept)
     try:
@@ -57,7 +58,7 @@ def keep_file(path: Path, sha256: str) -> Kept:
         move_over(coming, kept)
     finally:
         coming.unlink(missing_ok=True)
-    return Kept(name, sha256)
+    return Kept(name, sha256, kept.stat().st_size)
 
 
 def check_commit(record: Mapping[str, Any], commit: str) -> None:
@@ -119,6 +120,7 @@ def add_result(
         record_sha256=digest,
         predictions=kept.name,
         predictions_sha256=kept.sha256,
+        stored_bytes=len(text.encode()) + kept.size,
         call_key=call_key,
         **sort_keys(name, figures, benchmark),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_predictions, read_records, validate_record
 from sotabench.server.accounts.models import User
@@ -16,11 +17,13 @@ from sotabench.server.benchmarks.results import Kept, add_result, check_commit, 
 from sotabench.server.benchmarks.services import benchmark_of
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import create_build, move
-from sotabench.server.errors import Invalid
+from sotabench.server.errors import Conflict, Invalid
 from sotabench.server.repositories.models import Repository
 
 MOST_RECORDS = 200
 MOST_SAMPLES = 2**31 - 1
+MOST_BYTES_A_USER = 16 << 30
+"""Of records and predictions that a user submits, all repositories together."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,17 @@ class Checked:
 
 def submit_records(user: User, repository: Repository, submission: Submission) -> Build:
     """A finished build with a self-reported result for each record; raises as the two steps that it is made of."""
-    return store_submission(user, repository, check_submission(submission))
+    return store_submission(user, repository, check_submission(user, submission))
 
 
-def check_submission(submission: Submission) -> Checked:
+def check_submission(user: User, submission: Submission) -> Checked:
     """The submission, looked at as a whole, and its files kept.
 
     It takes as long as the files are large, so no transaction may be open: on SQLite nobody else could write. Raises
-    Invalid, naming the record and the rule; files that were kept by then are swept.
+    Conflict when the user has sent too much already, and Invalid, naming the record and the rule; files that were kept
+    by then are swept.
     """
+    _check_room(user, submission)
     records = checked_records(submission.content)
     _check_commits(records, submission.commit)
     return Checked(submission.commit, submission.branch, records, _keep_files(records, submission.files))
@@ -72,6 +77,17 @@ def store_submission(user: User, repository: Repository, checked: Checked) -> Bu
         supersede(result, tiers=[Tier.SELF_REPORTED])
     move(build, Build.Status.FINISHED)
     return build
+
+
+def _check_room(user: User, submission: Submission) -> None:
+    sent = Result.objects.filter(repository__owner=user, tier=Tier.SELF_REPORTED)
+    left = max(0, MOST_BYTES_A_USER - (sent.aggregate(total=Sum("stored_bytes"))["total"] or 0))
+    size = len(submission.content) + sum(path.stat().st_size for path in submission.files.values())
+    if size > left:
+        raise Conflict(
+            f"expected at most {left} more bytes of {user}'s results, found {size}; send records without predictions, "
+            "or ask the site's owner to delete old ones"
+        )
 
 
 def checked_records(content: bytes) -> list[dict[str, Any]]:
