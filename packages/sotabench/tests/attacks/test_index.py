@@ -13,7 +13,7 @@ PAGE = TESTS.parents[2] / "docs" / "site" / "building.md"
 NOT_STOPPED = "not stopped"
 
 ANSWERS, TEXTS, LABELS = "attacks/test_answers.py", "attacks/test_texts.py", "attacks/test_labels.py"
-RUNNERS = "attacks/test_runners.py"
+RUNNERS, NUMBERS = "attacks/test_runners.py", "attacks/test_numbers.py"
 RECORDS, CARRIED = "runner/builds/test_records.py", "runner/builds/test_carried_over.py"
 SECRETS, WORDS, FOLDERS = (
     "runner/builds/test_secrets.py",
@@ -80,6 +80,15 @@ ATTACKS: dict[str, tuple[str, list[str]]] = {
         [
             f"{ANSWERS}::test_outputs_that_are_no_answer_are_scored_as_they_are",
             f"{ANSWERS}::test_huge_and_tiny_outputs_that_are_right_are_right",
+        ],
+    ),
+    "numbers without bounds, and results named as what is declared": (
+        "they are shown as they are, and not drawn; what is declared is no result",
+        [
+            f"{NUMBERS}::test_every_page_answers_whatever_one_account_submits",
+            f"{NUMBERS}::test_what_only_the_process_knows_is_declared_and_no_result",
+            f"{NUMBERS}::test_numbers_stored_by_an_earlier_version_are_not_drawn",
+            f"{NUMBERS}::test_plot_is_drawn_whatever_the_first_metric_is",
         ],
     ),
     "a record for another benchmark, commit or repository": (

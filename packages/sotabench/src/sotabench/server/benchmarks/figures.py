@@ -10,13 +10,17 @@ from sotabench.server.benchmarks.texts import fitting
 MOST_FIGURES = 40
 _CLOSE = 1e-9
 
-PARAMETERS, MACS, SPEED = "Parameters", "MACs", "Samples per Second"
+PARAMETERS, MACS, SPEED = DECLARED = "Parameters", "MACs", "Samples per Second"
 
 
 def figures_of(record: Mapping[str, Any], benchmark: Benchmark, *, tier: Tier) -> list[Figure]:
-    """The record's figures, not stored yet: its results in this tier, what only its process can know as declared."""
+    """The record's figures, not stored yet: its results in this tier, what only its process can know as declared.
+
+    A result that is named as what is declared, and is no metric of the benchmark, is left out.
+    """
     metrics = {metric.name: metric for metric in benchmark.metrics.all()}
-    results = sorted(record["results"].items(), key=lambda item: item[0] not in metrics)[:MOST_FIGURES]
+    named = [(name, value) for name, value in record["results"].items() if name in metrics or name not in DECLARED]
+    results = sorted(named, key=lambda item: item[0] not in metrics)[:MOST_FIGURES]
     figures = [_measured(name, float(value), metrics.get(name), record.get("samples")) for name, value in results]
     for figure in figures:
         figure.tier = tier
@@ -36,7 +40,7 @@ def rank_value(figures: Sequence[Figure], benchmark: Benchmark) -> float | None:
 def _measured(name: str, value: float, metric: Metric | None, samples: object) -> Figure:
     """A figure with its 95 % Wilson interval, where it is a share of so many images; else without one."""
     figure = Figure(name=name, value=value)
-    if metric and metric.is_fraction and type(samples) is int and samples > 0:
+    if metric and metric.is_fraction and 0 <= value <= 1 and type(samples) is int and samples > 0:
         right = round(value * samples)
         if abs(right / samples - value) < _CLOSE:
             figure.low, figure.high = wilson_interval(right, samples)

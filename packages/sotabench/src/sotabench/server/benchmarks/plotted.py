@@ -10,6 +10,9 @@ from sotabench.server.papers.queries import papers_of
 
 AGAINST = ("parameters", "year")
 MOST_OWN, MOST_PUBLISHED = 600, 2_500
+MOST = 1e15
+"""Beyond it no number is drawn: neither a count of parameters nor a figure is as large."""
+
 _KINDS = ("catalogue", "paper", "own")
 
 
@@ -17,7 +20,8 @@ _KINDS = ("catalogue", "paper", "own")
 class Plotted:
     """One model: `x` is how many parameters it has, or the year of its paper; `y` is its figure.
 
-    `kind` is `own` for a result of a repository, whose key is `result`; else who reports it, `paper` or `catalogue`.
+    Parameters are from 1 to `MOST`, figures from `-MOST` to `MOST`. `kind` is `own` for a result of a repository, whose
+    key is `result`; else who reports it, `paper` or `catalogue`.
     """
 
     x: float
@@ -49,8 +53,8 @@ def _own(results: QuerySet[Result], metric: Metric, against: str) -> list[Plotte
     found = []
     for pk, name, value, parameters, arxiv_id, pwc_id in rows:
         paper = by_arxiv.get(arxiv_id) or by_pwc.get(pwc_id)
-        x = parameters if against == "parameters" else (paper and paper.year)
-        if x and value is not None:
+        x = parameters if against == "parameters" else (paper.year if paper else None)
+        if x and value is not None and _can_be_drawn(x, value):
             found.append(Plotted(float(x), sign * value, name, "own", result=pk))
     return found
 
@@ -64,5 +68,10 @@ def _published(rows: QuerySet[ReportedResult], metric: Metric, against: str) -> 
     return [
         Plotted(float(x), y, name, kind, paper=slug)
         for x, y, name, slug, kind in columns[:MOST_PUBLISHED]
-        if x and y is not None
+        if x and y is not None and _can_be_drawn(x, y)
     ]
+
+
+def _can_be_drawn(x: float, y: float) -> bool:
+    """Whether neither is nonsense: what one account declares must not spoil everybody's picture."""
+    return 1 <= x <= MOST and abs(y) <= MOST

@@ -19,6 +19,7 @@ from sotabench.server.web.formats import amount, plain
 WIDTH, HEIGHT = 880, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
 _STEPS = (1, 2, 5)
+_FINEST = 1e-9
 _MARKS = {
     "catalogue": '<g class="point catalogue"><title>{}</title><circle cx="{}" cy="{}" r="3"/></g>',
     "paper": '<g class="point paper"><title>{}</title>'
@@ -114,8 +115,9 @@ def _drawn_point(one: Point) -> SafeString:
 
 
 def _widened(values: Sequence[float], *, least: float) -> tuple[float, float]:
-    """From a little below the least to a little above the greatest, at least `least` apart."""
+    """From a little below the least to a little above the greatest, at least `least` apart and as far as digits go."""
     low, high = min(values), max(values)
+    least = max(least, _FINEST * max(abs(low), abs(high)))
     edge = max((high - low) * 0.05, (least - (high - low)) / 2)
     return low - edge, high + edge
 
