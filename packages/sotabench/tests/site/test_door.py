@@ -103,6 +103,24 @@ def test_accounts_are_made_for_whom_the_setting_names(settings, anybody, by_oidc
     assert found == open_to
 
 
+@pytest.mark.parametrize("process", ["login", "connect"])
+def test_form_that_leads_to_a_provider_is_answered_by_a_page_that_goes_there(client, settings, ada, process):
+    """A browser would hold a redirect of the form against the policy, which lets forms go to this site alone."""
+    settings.SOCIALACCOUNT_PROVIDERS = {"github": {"APPS": [{"client_id": "id", "secret": "s"}]}}
+    if process == "connect":
+        client.force_login(ada)
+    answer = client.post(f"/accounts/github/login/?process={process}")
+    assert answer.status_code == 200
+    assert 'content="0; url=https://github.com/login/oauth/authorize?client_id=id&amp;' in answer.content.decode()
+    assert "form-action 'self'" in answer["Content-Security-Policy"]
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_form_that_stays_here_is_answered_as_ever(client, ada):
+    answer = client.post("/accounts/login/", {"login": "ada", "password": "correct horse battery"})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_every_token_can_be_found_and_revoked(client, ada):
     for number in range(120):
         create_token(ada, name=f"token {number}")

@@ -156,6 +156,7 @@ MIDDLEWARE = [
     "sotabench.server.accounts.middleware.MembersOnly",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sotabench.server.accounts.middleware.LeaveByPage",
     "allauth.account.middleware.AccountMiddleware",
 ]
 

@@ -1,15 +1,18 @@
-"""Who is asking, when it is a program; and the door of a site that is for members only.
+"""Who is asking, when it is a program; the door of a site that is for members only; the way out to a provider.
 
-Both look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
+All look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
 """
 
 from collections.abc import Callable
 from typing import cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 
 from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.queries import token_of
@@ -18,8 +21,9 @@ from sotabench.server.accounts.services import note_use
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
+_ACCOUNTS = "/accounts/"
 _OPEN_TO_ALL = (
-    "/accounts/",
+    _ACCOUNTS,
     "/healthz",
     "/metrics",
     "/static/",
@@ -73,6 +77,31 @@ class MembersOnly:
         ):
             return _refusal(request)
         return self._get_response(request)
+
+
+class LeaveByPage:
+    """A form about accounts that leads to another origin, as a provider's is, is answered with a page that goes there.
+
+    Browsers hold every redirect of a form against the policy's `form-action`, also those that the other origin goes on
+    with, which nobody here can list; a page is left without that. So forms go to this site alone, as the policy says.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on, and put the page where such a redirect would be."""
+        answer = self._get_response(request)
+        if (
+            request.method != "POST"
+            or not request.path_info.startswith(_ACCOUNTS)
+            or not isinstance(answer, HttpResponseRedirect)
+            or urlsplit(answer.url).netloc in {"", request.get_host()}
+        ):
+            return answer
+        page = render(request, "web/leaving.html", {"address": answer.url, "host": urlsplit(answer.url).netloc})
+        add_never_cache_headers(page)
+        return page
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
