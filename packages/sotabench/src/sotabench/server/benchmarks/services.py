@@ -70,7 +70,7 @@ def add_benchmark(
 
 def add_reported_benchmarks() -> int:
     """Add a benchmark for every table that papers and catalogues report on and the site does not have; how many."""
-    known = set(Benchmark.objects.values_list("slug", flat=True))
+    known = Benchmark.objects.order_by().values("slug")
     rows = ReportedResult.objects.exclude(benchmark__in=known).order_by("id").prefetch_related("figures")
     metrics: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in rows.iterator(chunk_size=1000):

@@ -1,6 +1,8 @@
 """What can be asked about papers and what they report."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 
@@ -9,6 +11,9 @@ from sotabench.server.papers.models import Paper, ReportedResult
 
 # Papers With Code cut an address at a word's end after some fifty letters: a shorter one is no cut title.
 SHORTEST_CUT_SLUG = 30
+
+# SQLite takes an expression of at most 1,000 levels, and each alternative is one.
+_BEGINNINGS_AT_ONCE = 400
 
 
 def paper_by_slug(slug: str) -> Paper:
@@ -32,29 +37,32 @@ def reported_by(paper: Paper) -> QuerySet[ReportedResult]:
 
 
 def papers_of(arxiv_ids: Iterable[str], pwc_ids: Iterable[str]) -> tuple[dict[str, Paper], dict[str, Paper]]:
-    """The known papers of these ids, by arXiv id and by the id that was asked for at Papers With Code; two queries.
+    """The known papers of these ids, by arXiv id and by the id that was asked for at Papers With Code.
 
     An id of Papers With Code is the beginning of the title: where no paper has it, the one paper whose title begins so
-    is meant; of two, neither.
+    is meant; of two, neither. Two queries, and one more for every few hundred ids that no paper has.
     """
     by_arxiv = {paper.arxiv_id: paper for paper in Paper.objects.filter(arxiv_id__in=set(arxiv_ids))}
     wanted = {pwc_id for pwc_id in pwc_ids if pwc_id}
-    begins = Q(pwc_id__in=wanted)
-    for pwc_id in wanted:
-        begins |= Q(slug=pwc_id)
-        if len(pwc_id) >= SHORTEST_CUT_SLUG:
-            begins |= Q(slug__startswith=f"{pwc_id}-")
-    found = list(Paper.objects.filter(begins)) if wanted else []
-    by_pwc = {pwc_id: paper for pwc_id in wanted if (paper := _one_of(found, pwc_id))}
+    by_pwc = _named(wanted) if wanted else {}
+    cut = sorted(pwc_id for pwc_id in wanted - by_pwc.keys() if len(pwc_id) >= SHORTEST_CUT_SLUG)
+    for start in range(0, len(cut), _BEGINNINGS_AT_ONCE):
+        by_pwc |= _beginning(cut[start : start + _BEGINNINGS_AT_ONCE])
     return {arxiv: paper for arxiv, paper in by_arxiv.items() if arxiv}, by_pwc
 
 
-def _one_of(papers: list[Paper], pwc_id: str) -> Paper | None:
-    for known in ([paper for paper in papers if paper.pwc_id == pwc_id], [p for p in papers if p.slug == pwc_id]):
-        if known:
-            return known[0]
-    cut = [paper for paper in papers if paper.slug.startswith(f"{pwc_id}-")]
-    return cut[0] if len(cut) == 1 else None
+def _named(wanted: set[str]) -> dict[str, Paper]:
+    """The papers of which this is the id, else of which it is the whole title; one query."""
+    papers = list(Paper.objects.filter(Q(pwc_id__in=wanted) | Q(slug__in=wanted)))
+    by_slug = {paper.slug: paper for paper in papers if paper.slug in wanted}
+    return by_slug | {paper.pwc_id: paper for paper in papers if paper.pwc_id and paper.pwc_id in wanted}
+
+
+def _beginning(cut: Sequence[str]) -> dict[str, Paper]:
+    """The papers whose title alone begins so; one query."""
+    papers = list(Paper.objects.filter(reduce(or_, (Q(slug__startswith=f"{pwc_id}-") for pwc_id in cut))))
+    found = {pwc_id: [paper for paper in papers if paper.slug.startswith(f"{pwc_id}-")] for pwc_id in cut}
+    return {pwc_id: meant[0] for pwc_id, meant in found.items() if len(meant) == 1}
 
 
 def rows_of(papers: Iterable[Paper], benchmarks: Iterable[str]) -> list[ReportedResult]:
