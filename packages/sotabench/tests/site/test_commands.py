@@ -8,6 +8,10 @@ import sys
 import pytest
 from django.core.management import call_command
 
+from sotabench.server.commands.serve import prepare_site
+from sotabench.server.papers.importing import import_shipped_once
+from sotabench.server.papers.models import ReportedResult
+
 SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
 CARD = """model-index:
 - name: org/net
@@ -129,3 +133,29 @@ def test_folder_is_added_and_listed_and_drained_site_says_so(sotabench, tmp_path
     assert sotabench("drain", "off").stdout == "builds begin as they come\n"
     assert "is built" in sotabench("repositories", "approve", "localhost/ada/net").stdout
     assert "found none named" in sotabench("repositories", "approve", "nobody/nothing").stderr
+
+
+@pytest.mark.parametrize("first", [["benchmarks", "list"], ["datasets", "list"], ["papers", "import", "card.yaml"]])
+def test_whatever_is_typed_first_a_site_has_its_published_figures(sotabench, tmp_path, first):
+    (tmp_path / "card.yaml").write_text(CARD)
+    done = sotabench(*first)
+    assert done.returncode == (1 if "card.yaml" in first else 0), done.stderr
+    assert "2181 known already" in sotabench("papers", "import").stdout
+
+
+@pytest.mark.django_db
+def test_site_that_has_benchmarks_already_gets_its_published_figures(benchmarks):
+    prepare_site()
+    assert ReportedResult.objects.count() == 2181
+
+
+@pytest.mark.django_db
+def test_published_figures_that_an_owner_deleted_do_not_come_back(benchmarks):
+    import_shipped_once()
+    ReportedResult.objects.filter(catalogue="timm").delete()
+    left = ReportedResult.objects.count()
+    prepare_site()
+    assert ReportedResult.objects.count() == left > 0
+    ReportedResult.objects.all().delete()
+    prepare_site()
+    assert not ReportedResult.objects.exists()

@@ -9,12 +9,14 @@ from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import benchmark_by_slug
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.errors import Invalid
+from sotabench.server.papers.importing import import_shipped_once
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List them, or keep the labels of one."""
     call_command("migrate", interactive=False, verbosity=0)
     add_known_benchmarks()
+    import_shipped_once()
     if arguments.action == "list":
         for benchmark in Benchmark.objects.all():
             print(f"{benchmark.slug}\t{benchmark}\t{benchmark.size or ''}\t{'labels' if benchmark.labels else ''}")

@@ -11,12 +11,14 @@ from sotabench.server.benchmarks.prepared import COMMON, Geometry
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.benchmarks.trees import gigabytes
 from sotabench.server.errors import Invalid
+from sotabench.server.papers.importing import import_shipped_once
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Add, list or remove."""
     call_command("migrate", interactive=False, verbosity=0)
     add_known_benchmarks()
+    import_shipped_once()
     if arguments.action == "list":
         for copy in DataCopy.objects.select_related("benchmark"):
             print(_line(copy))

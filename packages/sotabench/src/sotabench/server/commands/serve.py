@@ -19,7 +19,7 @@ from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.keeper import RunnerKeeper
-from sotabench.server.papers.importing import import_files, shipped_files
+from sotabench.server.papers.importing import import_shipped_once
 from sotabench.server.sweeping import ERRANDS, Sweeper
 
 RUNNERS_PACKAGES = ("packaging", "pyseccomp", "uv")
@@ -49,10 +49,10 @@ def prepare_site() -> None:
     """Bring the database to this version, collect static files, and give a fresh site its benchmarks and papers."""
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    if not Benchmark.objects.exists():
-        with transaction.atomic():
+    with transaction.atomic():
+        if not Benchmark.objects.exists():
             add_known_benchmarks()
-            import_files(shipped_files())
+        import_shipped_once()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

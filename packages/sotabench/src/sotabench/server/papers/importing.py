@@ -67,6 +67,15 @@ def shipped_files() -> list[Path]:
     return sorted(SHIPPED.glob("*.csv"))
 
 
+def import_shipped_once() -> None:
+    """Bring in what a fresh site starts with, unless anything was brought in before.
+
+    Rows that the site's owner deleted do not come back: their papers are still there.
+    """
+    if not (Paper.objects.exists() or ReportedResult.objects.exists()):
+        import_files(shipped_files())
+
+
 def _import_file(path: Path, found: Iterator[Row | BadRow], report: ImportReport) -> None:
     seen: dict[Key, Row] = {}
     while some := list(islice(found, _ROWS_AT_ONCE)):
