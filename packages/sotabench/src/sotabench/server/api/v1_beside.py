@@ -22,7 +22,7 @@ from sotabench.server.errors import Invalid
 
 
 class ComparisonOut(Schema):
-    """One metric, measured and published; `difference` is measured minus published, in the metric's own unit."""
+    """One metric, measured and published, all numbers in the metric's own unit."""
 
     metric: str
     measured: float
@@ -30,7 +30,7 @@ class ComparisonOut(Schema):
     high: float | None
     published: float
     published_text: str
-    difference: float
+    difference: float = Field(description="measured minus published; of a fraction, 0.01 is one point")
     verdict: Verdict
     reason: str = Field(description="why it is not comparable, else empty")
 

@@ -23,6 +23,8 @@ class Verdict(StrEnum):
 class Comparison:
     """One metric, measured and published. `difference` is measured minus published; `reason` says why not comparable.
 
+    `step` is what the last published digit is worth; that and `difference` are in the metric's own unit: of a fraction,
+    0.01 is one point.
     The interval is there to be shown: it widens with fewer images, and few images must not make a figure good.
     """
 
@@ -31,6 +33,8 @@ class Comparison:
     interval: tuple[float, float] | None
     published: float
     published_text: str
+    step: float
+    is_fraction: bool
     difference: float
     verdict: Verdict
     reason: str = ""
@@ -59,7 +63,15 @@ def compare_figure(
         verdict = Verdict.FALLS_SHORT
     else:
         verdict = Verdict.BETTER if gain > tolerance else Verdict.REPRODUCES
-    interval = None if figure.low is None or figure.high is None else (figure.low, figure.high)
     return Comparison(
-        figure.name, figure.value, interval, published, text, float(difference), verdict, reason=not_comparable
+        metric=figure.name,
+        measured=figure.value,
+        interval=None if figure.low is None or figure.high is None else (figure.low, figure.high),
+        published=published,
+        published_text=text,
+        step=step,
+        is_fraction=metric.is_fraction,
+        difference=float(difference),
+        verdict=verdict,
+        reason=not_comparable,
     )

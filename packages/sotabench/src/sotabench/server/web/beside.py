@@ -8,9 +8,7 @@ from sotabench.server.benchmarks.matching import PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Figure, Metric, Result
 from sotabench.server.benchmarks.ranks import global_ranks, public_rank
 from sotabench.server.benchmarks.verdicts import Comparison
-from sotabench.server.web.formats import amount, percent, published_percent
-
-_FULL_DIGITS = 5
+from sotabench.server.web.formats import number, percent, published_text
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def rows_of(results: Sequence[Result], letters: Mapping[int, tuple[str, ...]] | 
 
 def show(value: float, metric: Metric, samples: int | None = None) -> str:
     """The metric's value as people read it."""
-    return percent(value, samples) if metric.is_fraction else amount(value)
+    return percent(value, samples) if metric.is_fraction else number(value)
 
 
 def interval_text(figure: Figure, metric: Metric, samples: int | None) -> str:
@@ -101,15 +99,9 @@ def _cell(metric: Metric, figure: Figure | None, comparison: Comparison | None, 
         text="" if figure is None else show(figure.value, metric, result.samples),
         interval="" if figure is None else interval_text(figure, metric, result.samples),
         comparison=comparison,
-        published="" if comparison is None else _published(comparison, metric),
+        published="" if comparison is None else _published(comparison),
     )
 
 
-def _published(comparison: Comparison, metric: Metric) -> str:
-    """With the digits that were published; fractions are published as such or in percent."""
-    text = comparison.published_text
-    if not metric.is_fraction:
-        return text
-    digits = len(text.partition(".")[2]) if text.replace(".", "", 1).isdigit() else _FULL_DIGITS
-    is_percent = comparison.published > 0 and text != repr(comparison.published)
-    return published_percent(comparison.published, 10.0 ** -(digits + 2 if is_percent else digits))
+def _published(found: Comparison) -> str:
+    return published_text(found.published, found.published_text, step=found.step, is_fraction=found.is_fraction)

@@ -7,7 +7,7 @@ from sotabench.server.benchmarks.matching import Published
 from sotabench.server.benchmarks.models import Metric
 from sotabench.server.benchmarks.verdicts import Comparison
 from sotabench.server.papers.models import ReportedFigure, ReportedResult
-from sotabench.server.web.formats import published_percent, safe_url
+from sotabench.server.web.formats import published_text, safe_url
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ def _texts(row: ReportedResult, metrics: Sequence[Metric]) -> tuple[str, ...]:
 def _text(figure: ReportedFigure | None, metric: Metric) -> str:
     if figure is None:
         return ""
-    return published_percent(figure.value, figure.step) if metric.is_fraction else figure.text
+    return published_text(figure.value, figure.text, step=figure.step, is_fraction=metric.is_fraction)

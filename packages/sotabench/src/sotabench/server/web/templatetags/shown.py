@@ -3,6 +3,7 @@
 from django import template
 
 from sotabench.server.benchmarks.models import Result
+from sotabench.server.benchmarks.verdicts import Comparison
 from sotabench.server.builds.models import Build
 from sotabench.server.repositories.models import Repository
 from sotabench.server.web import addresses, formats
@@ -24,9 +25,9 @@ TIERS = {
     "author": ("\u270e", "reported by the file's author", "as the evaluation file gives it, not measured here"),
 }
 VERDICTS = {
-    "reproduces": ("\u2713", "not lower than published by more than the rounding and 0.1 points"),
-    "better": ("\u25b2", "higher than published by more than the rounding and 0.1 points"),
-    "falls short": ("\u25bc", "lower than published by more than the rounding and 0.1 points"),
+    "reproduces": ("\u2713", "not worse than published by more than the rounding and, of percentages, 0.1 points"),
+    "better": ("\u25b2", "better than published by more than the rounding and, of percentages, 0.1 points"),
+    "falls short": ("\u25bc", "worse than published by more than the rounding and, of percentages, 0.1 points"),
     "not comparable": ("\u2260", "not measured on the same images"),
 }
 
@@ -43,6 +44,12 @@ def verdict(words: str, reason: str = "") -> dict[str, str]:
     """What can be said of a figure beside a published one, as a sign and words."""
     sign, meaning = VERDICTS[words]
     return {"key": words.replace(" ", "-"), "sign": sign, "words": words, "meaning": reason or meaning}
+
+
+@register.filter
+def difference(comparison: Comparison) -> str:
+    """How far the measured figure is from the published one, in its unit."""
+    return formats.difference(comparison.difference, step=comparison.step, is_fraction=comparison.is_fraction)
 
 
 @register.filter
