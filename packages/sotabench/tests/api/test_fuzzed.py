@@ -46,6 +46,7 @@ def known(submit, record, resnexts):
         owner, name = str(result.repository).split("/")
         return {
             "key": key, "number": 1, "run_number": 1, "slug": slug, "owner": owner, "name": name, "username": "ada",
+            "identity": f"github.com/{owner}/{name}",
         }  # fmt: skip
 
     return parameters

@@ -93,6 +93,7 @@ PROGRAMS = {
     f"{V0}/benchmarks/": 2,
     f"{V0}/benchmarks/{SLUG}/": 2,
     f"{V0}/badge/gh/pytorch/vision": 4,
+    f"{V0}/badge/github.com/pytorch/vision": 4,
     f"{V0}/check/get_results_by_hash/?run_hash=a": 0,
 }
 WITH_TOKEN = {f"{V1}/repositories/{{repository}}/connection": 5}

@@ -26,7 +26,7 @@ from sotabench.server.builds.queries import build_of, builds_of
 from sotabench.server.datasets.models import Dataset
 from sotabench.server.datasets.queries import dataset_of, datasets_of
 from sotabench.server.datasets.services import delete_dataset
-from sotabench.server.errors import NotFound
+from sotabench.server.errors import Invalid, NotFound
 from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for, repository_for
@@ -192,9 +192,19 @@ def benchmark(request: HttpRequest, slug: Text) -> Json:
 @api.get("badge/gh/{owner}/{name}")
 def badge(request: HttpRequest, owner: Text, name: Text) -> JsonResponse:
     """What shields.io draws for a public repository on GitHub: its best figure, and whose word it is."""
+    return _badge_of(f"github.com/{owner}/{name}")
+
+
+@api.get("badge/{path:identity}")
+def badge_on_any_host(request: HttpRequest, identity: Text) -> JsonResponse:
+    """The same for one on any host: `host/owner/name`."""
+    return _badge_of(identity)
+
+
+def _badge_of(identity: str) -> JsonResponse:
     try:
-        found = repository_for(AnonymousUser(), identity_of(f"github.com/{owner}/{name}"))
-    except NotFound:
+        found = repository_for(AnonymousUser(), identity_of(identity))
+    except (Invalid, NotFound):
         return JsonResponse(_badge("unknown repository", "lightgrey") | {"isError": True})
     for result in current_results(found):
         metric = next(iter(result.benchmark.metrics.all()), None)

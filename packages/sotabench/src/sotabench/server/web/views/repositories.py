@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -19,6 +18,7 @@ from sotabench.server.web.pages import Chosen, page_of
 from sotabench.server.web.views.answers import page
 
 _BUILDS = 20
+_GITHUB = "github.com"
 
 
 @page
@@ -43,12 +43,16 @@ def repository(request: HttpRequest, username: str, identity: str) -> HttpRespon
     for build in builds:
         build.repository = found
     facts = {"repository": found, "list": links, "rows": rows_of(results), "builds": builds}
-    facts["badge"] = _badge(request, found) if found.is_public and found.host == settings.DEFAULT_GIT_HOST else ""
+    facts["badge"] = _badge(request, found) if found.is_public else ""
     return render(request, "web/repository.html", facts)
 
 
 def _badge(request: HttpRequest, found: Repository) -> str:
-    """Markdown for a README: the badge, which leads to the repository's page."""
-    data = request.build_absolute_uri(f"/api/v0/badge/gh/{identity_path(found)}")
+    """Markdown for a README: the badge, which leads to the repository's page.
+
+    Its address names the host, so that it stays right when the site's default one becomes another.
+    """
+    is_short = found.host == _GITHUB and "/" not in found.owner_name
+    data = request.build_absolute_uri(f"/api/v0/badge/{'gh' if is_short else found.host}/{found}")
     page_address = request.build_absolute_uri(repository_url(found))
     return f"[![{plain(found)}](https://img.shields.io/endpoint?{urlencode({'url': data})})]({page_address})"
