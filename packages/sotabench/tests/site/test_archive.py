@@ -24,6 +24,7 @@ def folder(settings, tmp_path):
     settings.MEDIA_ROOT.mkdir(parents=True)
     (settings.DATA / "secret-key").write_text("the key\n")
     (settings.DATA / "numbers-secret").write_text("the other\n")
+    (settings.DATA / "known_hosts").write_text("[git.example.org]:22 ssh-ed25519 AAAA\n")
     return settings.DATA
 
 
@@ -57,6 +58,8 @@ def test_what_was_backed_up_is_restored_row_for_row_and_file_for_file(folder, su
     assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("the key\n", 0o600)
     secret = settings.DATA / "numbers-secret"
     assert (secret.read_text(), stat.S_IMODE(secret.stat().st_mode)) == ("the other\n", 0o600)
+    hosts = settings.DATA / "known_hosts"
+    assert (hosts.read_text(), stat.S_IMODE(hosts.stat().st_mode)) == ("[git.example.org]:22 ssh-ed25519 AAAA\n", 0o600)
     assert User.objects.create_user("later", password="correct horse battery").pk != ada.pk
 
 

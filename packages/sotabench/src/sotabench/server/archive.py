@@ -33,7 +33,7 @@ from django.db.models import Model
 
 from sotabench.errors import SotabenchError
 from sotabench.server.accounts.models import User
-from sotabench.server.folder import NUMBERS_SECRET, SECRET_KEY
+from sotabench.server.folder import KNOWN_HOSTS, NUMBERS_SECRET, SECRET_KEY
 from sotabench.server.repositories.models import Repository
 
 FORMAT = 1
@@ -41,7 +41,7 @@ WORKING = "working-"
 """How the folders begin in which an archive is made or read; a killed process leaves one."""
 
 _MANIFEST, _DATABASE, _FILES = "manifest.json", "database.jsonl", "files"
-_SECRETS = (SECRET_KEY, NUMBERS_SECRET)
+_KEPT = (SECRET_KEY, NUMBERS_SECRET, KNOWN_HOSTS)
 _LEFT_OUT = frozenset({"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"})
 
 
@@ -62,7 +62,7 @@ def write_archive(path: Path) -> None:
         with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             _add_text(archive, _MANIFEST, json.dumps({"format": FORMAT, "migrations": _migrations()}))
             _add_database(archive)
-            for name in _SECRETS:
+            for name in _KEPT:
                 if (settings.DATA / name).exists():
                     archive.add(settings.DATA / name, arcname=name, recursive=False)
             for stored in sorted(settings.MEDIA_ROOT.rglob("*")):
@@ -96,7 +96,7 @@ def restore_archive(path: Path) -> None:
 
 
 def _load(folder: Path) -> None:
-    """The database first, all or nothing; then the files, then the key."""
+    """The database first, all or nothing; then the files, then the keys."""
     try:
         with transaction.atomic():
             call_command("loaddata", str(folder / _DATABASE), verbosity=0)
@@ -107,7 +107,7 @@ def _load(folder: Path) -> None:
         if stored.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             stored.replace(target)
-    for name in _SECRETS:
+    for name in _KEPT:
         if (folder / name).exists():
             (folder / name).chmod(0o600)
             (folder / name).replace(settings.DATA / name)

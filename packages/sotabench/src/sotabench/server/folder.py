@@ -7,6 +7,8 @@ from pathlib import Path
 SECRET_KEY = "secret-key"  # noqa: S105 - the file's name
 NUMBERS_SECRET = "numbers-secret"  # noqa: S105 - the same
 """What the names under which builds see images are drawn from."""
+KNOWN_HOSTS = "known_hosts"
+"""The keys that git hosts showed the first time that they were asked by ssh; another one is refused."""
 
 
 def prepare_folder(folder: Path) -> None:

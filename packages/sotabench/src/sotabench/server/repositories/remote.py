@@ -20,6 +20,7 @@ from django.conf import settings
 
 from benchrecord import printable
 from sotabench.server.errors import Invalid
+from sotabench.server.folder import KNOWN_HOSTS
 from sotabench.server.outgoing import Question, Unanswered, address_for, ask
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.services import check_branch
@@ -190,7 +191,7 @@ class _Reach:
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
             "StrictHostKeyChecking": "accept-new",
-            "UserKnownHostsFile": str(settings.DATA / "known_hosts"),
+            "UserKnownHostsFile": str(settings.DATA / KNOWN_HOSTS),
             "HostName": address,
             "HostKeyAlias": f"[{self._host}]:{port}",
             "ConnectTimeout": "15",
