@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.urls import resolve, reverse
 
 from sotabench.server.builds.models import Build
 from sotabench.server.repositories.identity import identity_of
@@ -102,3 +103,28 @@ def test_settings_of_a_private_repository_look_like_none_to_others(client, bob, 
     assert client.get("/settings/repositories/pytorch/vision/settings").status_code == 403
     Repository.objects.update(is_public=False)
     assert client.get("/settings/repositories/pytorch/vision/settings").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["secrets", "settings", "build", "proof", "webhook", "disconnect", "visibility", "log"]
+)
+@pytest.mark.parametrize("owner", ["ada", "ada/secrets", "secrets/settings"])
+@pytest.mark.parametrize(
+    ("view", "rest"),
+    [
+        ("visibility", []), ("proof", []), ("repository-settings", []), ("forget-token", []), ("build-now", []),
+        ("disconnect", []), ("new-secret", ["webhook"]), ("new-secret", ["deploy-key"]), ("new-secret", ["notices"]),
+        ("build", [1]), ("build-log", [1]), ("build-log-text", [1]), ("cancel-build", [1]), ("build-again", [1]),
+    ],
+)  # fmt: skip
+def test_address_is_of_its_page_whatever_a_repository_is_called(owner, name, view, rest):
+    identity = f"gitlab.com/{owner}/{name}"
+    found = resolve(reverse(view, args=[identity, *rest]))
+    assert (found.url_name, list(found.kwargs.values())) == (view, [identity, *rest])
+
+
+def test_repository_called_secrets_is_disconnected_on_its_page(as_ada, ada, proven):
+    made = Repository.objects.create(host="github.com", owner_name="ada", name="secrets", owner=ada, **proven)
+    assert as_ada.post("/settings/repositories/ada/secrets/disconnect").url == "/user/ada/repos/ada/secrets"
+    made.refresh_from_db()
+    assert not made.proven_by

@@ -27,8 +27,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/repositories/<path:identity>/visibility", settings.visibility, name="visibility"),
     path("settings/repositories/<path:identity>/proof", connecting.proof, name="proof"),
     path("settings/repositories/<path:identity>/settings", connecting.repository_settings, name="repository-settings"),
-    path("settings/repositories/<path:identity>/secrets/<slug:what>", connecting.new_secret, name="new-secret"),
     path("settings/repositories/<path:identity>/forget-token", connecting.forget_token, name="forget-token"),
     path("settings/repositories/<path:identity>/build", connecting.build_now, name="build-now"),
     path("settings/repositories/<path:identity>/disconnect", connecting.let_go, name="disconnect"),
+    # After those above, which are also the addresses of a repository called `secrets`.
+    path("settings/repositories/<path:identity>/secrets/<slug:what>", connecting.new_secret, name="new-secret"),
 ]
