@@ -102,6 +102,7 @@ class Passes:
             device=device,
             cache=self.folder if cached else None,
             fingerprint="benchmark",
+            in_order="benchmark",
         )
         with open_batches(ImageFiles(self.images), self.task.transform, options) as batches:
             return [time.perf_counter() for _ in batches]

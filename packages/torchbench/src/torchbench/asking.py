@@ -38,8 +38,9 @@ class Asked:
 
     def batches_of(self, test_set: TestSet) -> Batches:
         """This process's share of the images under the caller's transform."""
-        mine = test_set.images[self.team.share(len(test_set.ids))]
-        return open_batches(mine, self.transform, replace(self.loading, fingerprint=test_set.fingerprint))
+        mine = self.team.share(len(test_set.ids))
+        loading = replace(self.loading, fingerprint=test_set.fingerprint, in_order=test_set.in_order(mine))
+        return open_batches(test_set.images[mine], self.transform, loading)
 
     def run(self, batches: Batches, exam: Exam) -> Evaluation:
         """The model's answers to the whole exam, from every process; to the first batch when only checking."""

@@ -51,6 +51,14 @@ def test_the_fingerprint_is_the_formula_in_its_docstring(folder):
     assert check_files(root, names, remember=None).fingerprint == hashlib.sha256(b"".join(digests)).hexdigest()
 
 
+def test_a_test_set_knows_which_of_its_images_come_when(put, find, tmp_path):
+    root = put(tmp_path / "data", "val/n01440764/0.JPEG", "val/n01440764/1.JPEG", "val/n01443537/0.JPEG")
+    found = find(root)
+    each = [hashlib.sha256(path.read_bytes()).digest() for path in found.images.paths]
+    assert found.in_order(slice(None)) == hashlib.sha256(b"".join(each)).hexdigest()
+    assert found.in_order(slice(1, 3)) == hashlib.sha256(b"".join(each[1:])).hexdigest()
+
+
 @given(st.lists(st.binary(min_size=32, max_size=32)), st.randoms())
 def test_the_fingerprint_does_not_know_the_order(digests, random):
     shuffled = digests.copy()

@@ -1,5 +1,6 @@
 """The prepared cache."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ from torchvision import transforms as v1
 from torchbench.__main__ import main
 from torchbench.dataset import ImageNetReader
 from torchbench.errors import BrokenImage
+from torchbench.image_classification import ImageNet
 from torchbench.images import ImageFiles
 from torchbench.loading import LoadingOptions, open_batches
 from torchbench.loading.cache import PreparedCache
@@ -26,6 +28,7 @@ def usual(size):
 
 
 USUAL = usual(32)
+KNOWN = {"fingerprint": "of the pictures", "in_order": "one after the other"}
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def evaluate(pictures, folder):
     """The plan's name and all values of one evaluation through the cache."""
 
     def evaluate(transform=USUAL, images=pictures, **changes):
-        options = {"batch_size": 7, "num_workers": 2, "cache": folder, "fingerprint": "of the pictures"} | changes
+        options = {"batch_size": 7, "num_workers": 2, "cache": folder, **KNOWN} | changes
         with open_batches(images, transform, LoadingOptions(**options)) as batches:
             return batches.plan.name, torch.cat([batch.clone() for batch in batches])
 
@@ -88,11 +91,10 @@ def test_one_entry_serves_every_normalisation_of_a_geometry(evaluate, pictures, 
     assert len(files(folder)) == 1
 
 
-def test_other_geometry_filter_data_or_order_is_another_entry(evaluate, pictures, folder):
+def test_other_geometry_filter_data_or_order_is_another_entry(evaluate, folder):
     evaluate()
     bicubic = v1.Compose([v1.Resize(36, v1.InterpolationMode.BICUBIC), v1.CenterCrop(32), v1.ToTensor()])
-    backwards = ImageFiles(pictures.paths[::-1])
-    others = ({"transform": usual(40)}, {"transform": bicubic}, {"fingerprint": "other"}, {"images": backwards})
+    others = ({"transform": usual(40)}, {"transform": bicubic}, {"fingerprint": "other"}, {"in_order": "other"})
     for number, change in enumerate(others, start=2):
         assert evaluate(**change)[0] == "fast"
         assert len(files(folder)) == number
@@ -100,7 +102,7 @@ def test_other_geometry_filter_data_or_order_is_another_entry(evaluate, pictures
 
 def test_evaluation_that_stops_half_way_leaves_nothing(pictures, folder):
     images = ImageFiles(pictures.paths * 3)
-    options = LoadingOptions(4, 2, cache=folder, fingerprint="x")
+    options = LoadingOptions(4, 2, cache=folder, **KNOWN)
     with open_batches(images, usual(32), options) as batches:
         next(iter(batches))
     assert files(folder) == []
@@ -201,7 +203,7 @@ def write_in_a_child(pictures, folder, then):
     """An evaluation in another process, which calls `then` with the number of each batch."""
 
     def child():
-        options = LoadingOptions(4, 2, cache=folder, fingerprint="of the pictures")
+        options = LoadingOptions(4, 2, cache=folder, **KNOWN)
         with open_batches(pictures, usual(32), options) as batches:
             for number, _ in enumerate(batches):
                 then(number)
@@ -249,7 +251,7 @@ def test_two_writers_at_once_make_one_entry(pictures, evaluate, expected, folder
     assert evaluate()[0] == "cached"
 
 
-CONTENTS = Contents("data", "names", 0, {"resize": 8}, "box", "decoder", "pillow", count=5, height=3, width=5)
+CONTENTS = Contents("data", "in order", 0, {"resize": 8}, "box", "decoder", "pillow", count=5, height=3, width=5)
 
 
 def test_draft_without_all_its_crops_becomes_nothing(tmp_path):
@@ -351,6 +353,64 @@ def test_prepared_by_hand_serves_the_evaluation(few_images, environment, folder,
     environment(SOTABENCH_CACHE_DIR=folder)
     main(["cache", "prepare", "--data-root", str(few_images), "--resize", "36", "--crop", "32"])
     found = ImageNetReader().find(few_images, remember=None)
-    name, values = evaluate(images=found.images, fingerprint=found.fingerprint)
+    in_order = found.in_order(slice(None))
+    name, values = evaluate(images=found.images, fingerprint=found.fingerprint, in_order=in_order)
     assert name == "cached"
     assert torch.equal(values, torch.stack([usual(32)(image) for image in found.images]))
+
+
+def swapped_folders(root):
+    """Two class folders change places, all files keep their names."""
+    second, third, aside = (root / "val" / name for name in ("n01443537", "n01484850", "aside"))
+    second.rename(aside)
+    third.rename(second)
+    aside.rename(third)
+
+
+def swapped_contents(root):
+    """Two files of one flat folder change their contents."""
+    second, third = sorted((root / "val").iterdir())[1:3]
+    one, other = second.read_bytes(), third.read_bytes()
+    second.write_bytes(other)
+    third.write_bytes(one)
+
+
+@pytest.mark.parametrize("swap", [swapped_folders, swapped_contents])
+def test_images_that_changed_places_are_not_taken_from_the_cache(few_images, environment, folder, linear_model, swap):
+    for path in list(few_images.glob("val/*/*")):
+        name = f"{int(path.stem[-2:]) % 3}.JPEG"  # 0.JPEG, 1.JPEG, 2.JPEG in every class
+        flat = swap is swapped_contents
+        path.rename(few_images / "val" / f"{path.parent.name}_{name}" if flat else path.with_name(name))
+    for emptied in few_images.glob("val/*/"):
+        if not any(emptied.iterdir()):
+            emptied.rmdir()
+    environment(SOTABENCH_CACHE_DIR=folder)
+    model, asked = linear_model(), {"data_root": few_images, "input_transform": USUAL, "num_workers": 0}
+    ImageNet.benchmark(model, **asked)
+    assert ImageNet.benchmark(model, **asked).record["transform"]["plan"]["name"] == "cached"
+    swap(few_images)
+    cached = ImageNet.benchmark(model, **asked)
+    environment(SOTABENCH_CACHE_DIR="")
+    decoded = ImageNet.benchmark(model, **asked)
+    assert cached.predictions.ids == decoded.predictions.ids
+    assert np.array_equal(cached.predictions.classes, decoded.predictions.classes)
+
+
+def test_entry_of_an_older_version_is_not_used_and_can_be_listed_and_cleared(evaluate, environment, folder, capsys):
+    evaluate()
+    (entry,) = folder.iterdir()
+    header = json.loads(entry.read_bytes()[:HEADER])
+    header |= {"format": 1, "names": header.pop("in_order")}
+    entry.write_bytes(json.dumps(header).encode().ljust(HEADER) + entry.read_bytes()[HEADER:])
+    environment(SOTABENCH_CACHE_DIR=folder)
+    assert main(["cache", "list"]) == 0
+    assert "unreadable" in capsys.readouterr().out
+    assert evaluate()[0] == "fast"
+    assert evaluate()[0] == "cached"
+    assert main(["cache", "clear", "--all"]) == 0
+    assert files(folder) == []
+
+
+def test_images_whose_order_is_not_known_are_not_cached(evaluate, folder):
+    evaluate(in_order=None)
+    assert not folder.exists()

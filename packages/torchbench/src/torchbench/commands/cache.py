@@ -48,6 +48,7 @@ def _prepare(found: TestSet, steps: list[Any], cache: PreparedCache, *, workers:
         num_workers=workers,
         cache=cache.folder,
         fingerprint=found.fingerprint,
+        in_order=found.in_order(slice(None)),
         cache_bytes=cache.limit,
     )
     with open_batches(found.images, steps, options) as batches:

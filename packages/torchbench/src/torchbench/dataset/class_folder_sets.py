@@ -92,6 +92,7 @@ class ClassFolderReader:
             layout=f"class folders in {found.folder}",
             assumptions=(*found.assumptions, *self._missing(found), *checked.notes),
             fingerprint=checked.fingerprint,
+            digests=checked.digests,
         )
 
     def _missing(self, found: Found) -> tuple[str, ...]:

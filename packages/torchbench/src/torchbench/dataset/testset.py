@@ -1,5 +1,6 @@
 """What a benchmark gets from a reader: the images of a test set, their labels, and what was assumed on the way."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,13 @@ class TestSet:
     assumptions: tuple[str, ...]
     fingerprint: str
     digests: Digests | None = None  # (N, 32)
+
+    def in_order(self, chosen: slice) -> str | None:
+        """SHA-256, hexadecimal, over the digests of these images one after the other; None where they are not known.
+
+        Unlike the fingerprint it says which image comes when, whatever the files are called.
+        """
+        return None if self.digests is None else hashlib.sha256(self.digests[chosen].tobytes()).hexdigest()
 
 
 class Reader(Protocol):

@@ -1,6 +1,5 @@
 """Batches of images in the data set's order: the one call that chooses how they are made."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -68,27 +67,32 @@ def _open_fast(images: Sequence[Image.Image], transform: Any, options: LoadingOp
     prove_on_first(recipe, as_callable(transform), images, pixels)
     facts = pixels.describe()
     plan = Plan("fast", "every step is known, and its values are the transform's own to the last bit", recipe, facts)
-    if not isinstance(images, ImageFiles) or options.cache is None or options.fingerprint is None:
+    contents = _contents(images, options, recipe, pixels)
+    if options.cache is None or contents is None:
         return FastBatches(lambda: nullcontext(pixels), len(images), recipe, options, plan)
     cache = PreparedCache(options.cache, options.cache_bytes)
-    try:
-        contents = _contents(images, options.fingerprint, recipe, pixels)
-    except BrokenImage:  # the first pass will say so when it comes to it
-        return FastBatches(lambda: nullcontext(pixels), len(images), recipe, options, plan)
     if is_prepared(cache, contents):
         plan = replace(plan, name="cached", reason=f"{plan.reason}; the crops are in the prepared cache")
     return FastBatches(partial(through_cache, cache, contents, pixels), len(images), recipe, options, plan)
 
 
-def _contents(images: ImageFiles, fingerprint: str, recipe: Recipe, pixels: Pixels) -> Contents:
-    """What the entry of these images would hold; raises BrokenImage when the first one is."""
+def _contents(
+    images: Sequence[Image.Image], options: LoadingOptions, recipe: Recipe, pixels: Pixels
+) -> Contents | None:
+    """What the entry of these images would hold; None where there is to be none."""
+    if not isinstance(images, ImageFiles) or options.cache is None:
+        return None
+    if options.fingerprint is None or options.in_order is None:
+        return None
     first = np.empty((1, *recipe.output, 3), np.uint8)
-    pixels.read(0, first)
-    names = "\n".join(path.name for path in images.paths)
+    try:
+        pixels.read(0, first)
+    except BrokenImage:  # the first pass will say so when it comes to it
+        return None
     facts = pixels.describe()
     return Contents(
-        fingerprint=fingerprint,
-        names=hashlib.sha256(names.encode()).hexdigest(),
+        fingerprint=options.fingerprint,
+        in_order=options.in_order,
         first=int(checksums_of(first)[0]),
         geometry=recipe.geometry.describe(),
         filter=recipe.filter.name.lower(),

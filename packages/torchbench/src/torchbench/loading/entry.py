@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows has neither locks that die with their owner nor reading at an offset: no cache there
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 1
+FORMAT = 2
 HEADER = 4096
 LANES = 64
 
@@ -42,12 +42,13 @@ class Unusable(Exception):  # noqa: N818 - an answer: no entry is read or writte
 class Contents:
     """What is in an entry: which images, prepared how, by what; and the shape of it all.
 
-    `names` is a digest of the file names in order, `first` the checksum of the first crop as it is decoded today: an
-    entry of other images, or of a decoder that gave other pixels, has other contents.
+    `in_order` is a digest of the files' contents one after the other: by it crop k is of image k, which neither the
+    `fingerprint` nor any name can say. `first` is the checksum of the first crop as it is decoded today: an entry of a
+    decoder that gave other pixels has other contents.
     """
 
     fingerprint: str
-    names: str
+    in_order: str
     first: int
     geometry: dict[str, object]
     filter: str

@@ -14,8 +14,8 @@ class LoadingOptions:
 
     `num_workers` counts loading threads or processes (0: the calling thread loads). `device` is an accelerator that is
     to receive the batches of a fast plan; as written, they stay in main memory, like those for the processor. `cache`
-    is the folder of prepared images, which may hold `cache_bytes`, and `fingerprint` the test set's, without which
-    nothing is cached.
+    is the folder of prepared images, which may hold `cache_bytes`. Nothing is cached without `fingerprint`, the test
+    set's, and `in_order`, a digest of the contents of these very images one after the other.
     """
 
     batch_size: int
@@ -24,6 +24,7 @@ class LoadingOptions:
     device: torch.device | None = None
     cache: Path | None = None
     fingerprint: str | None = None
+    in_order: str | None = None
     cache_bytes: int = 20_000_000_000
 
     def __post_init__(self) -> None:
