@@ -66,6 +66,51 @@ def test_a_model_that_does_not_fit_with_one_image_ends_with_its_reason():
         predict(IMAGES, TARGETS)
 
 
+class InPlace(Limited):
+    """Takes the mean off its very input before it runs out of memory."""
+
+    def forward(self, images):
+        images.sub_(100)
+        return super().forward(images)
+
+
+def test_a_batch_that_the_model_changed_is_not_given_to_it_again():
+    model = InPlace(2, MemoryError("out of memory"))
+    predict, said = predictor(model)
+    with pytest.raises(OutOfMemory, match=r"8 images .* changed .* pass batch_size=4"):
+        predict(IMAGES.clone(), TARGETS)
+    assert (model.seen, said) == ([8], [])
+
+
+def test_a_model_that_changes_a_copy_of_its_input_is_tried_again():
+    predict, _ = predictor(InPlace(2, MemoryError()), send_data=lambda input, target, device: (input.clone(), target))
+    assert torch.equal(predict(IMAGES.clone(), TARGETS), IMAGES.flatten(1)[:, :10] - 100)
+
+
+def test_parts_that_are_done_are_not_asked_for_again():
+    class Fragmented(InPlace):
+        def forward(self, images):
+            if len(self.seen) == 1:
+                self.seen.append(len(images))
+                raise MemoryError
+            return super().forward(images)
+
+    model = Fragmented(4, MemoryError())
+    predict, _ = predictor(model)
+    predict.part = 4
+    assert torch.equal(predict(IMAGES.clone(), TARGETS), IMAGES.flatten(1)[:, :10] - 100)
+    assert model.seen == [4, 4, 2, 2]
+
+
+def test_a_batch_whose_changes_nobody_counts_is_not_tried_again():
+    predict, _ = predictor(Limited(2, MemoryError()))
+    with torch.inference_mode():
+        images = IMAGES.clone()
+        assert predict(images[:2], TARGETS[:2]).shape == (2, 10)
+        with pytest.raises(OutOfMemory, match="inference_mode"):
+            predict(images, TARGETS)
+
+
 def test_another_error_of_the_model_is_left_as_it_is():
     predict, _ = predictor(Limited(2, RuntimeError("shapes do not match")))
     with pytest.raises(RuntimeError, match="^shapes do not match$"):

@@ -36,22 +36,27 @@ class Predictor:
     def __call__(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Outputs `(B, classes)` on the processor for images `(B, ...)`.
 
-        Halves the part and goes on when memory runs out; raises OutOfMemory when one image is too many, OutputError
-        when the output has the wrong form.
+        Halves the part and goes on when memory runs out; raises OutOfMemory when one image is too many or when the
+        images are not what they were, OutputError when the output has the wrong form.
         """
         self.asked = max(self.asked, len(images))
-        while True:
+        done: list[torch.Tensor] = []
+        at = 0
+        while at < len(images):
             size = self.part or len(images)
+            before = _changes(images)
             try:
-                starts = range(0, len(images), size)
-                parts = [self._forward(images[at : at + size], targets[at : at + size]) for at in starts]
+                done.append(self._forward(images[at : at + size], targets[at : at + size]))
+                at += size
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            else:
-                return parts[0] if len(parts) == 1 else torch.cat(parts)
+            if size > 1:
+                _require_unchanged(images, before, size, reason)
             self._halve(size, reason)
+        return done[0] if len(done) == 1 else torch.cat(done)
 
     def _halve(self, size: int, reason: str) -> None:
         """Try half of `size` from now on; called outside of the handler, so that the failed tensors are free."""
@@ -93,6 +98,28 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         words in str(error).lower() for words in _MEMORY_WORDS
     )
+
+
+def _changes(images: torch.Tensor) -> int | None:
+    """How often the batch, or a view of it, was written to by torch; None for a tensor that does not count that."""
+    return None if images.is_inference() else images._version  # noqa: SLF001 - torch has no other name for it
+
+
+def _require_unchanged(images: torch.Tensor, before: int | None, size: int, reason: str) -> None:
+    """Raise OutOfMemory when the model has, or may have, worked on the images themselves before memory ran out.
+
+    A clone for every call would spare the error, and cost every run the memory and the time of a batch.
+    """
+    what = f"out of memory with {size} images at once ({reason}), and they cannot be given to the model again"
+    if before is None:
+        raise OutOfMemory(
+            f"{what}: under torch.inference_mode() nobody knows whether it changed them; pass batch_size={size // 2}, "
+            "or leave inference_mode out, since no gradients are kept anyway"
+        )
+    if _changes(images) != before:
+        raise OutOfMemory(
+            f"{what}: it has changed them in place; pass batch_size={size // 2}, or let it work on a copy of its input"
+        )
 
 
 @contextmanager
