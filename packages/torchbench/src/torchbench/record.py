@@ -89,6 +89,7 @@ def describe_dataset(test_set: TestSet, *, sealed: bool) -> dict[str, Any]:
         "samples": len(test_set.ids),
         "size": test_set.size,
         "complete": test_set.complete,
+        "foreign": test_set.foreign,
         "layout": test_set.layout,
         "assumptions": list(test_set.assumptions),
         "sealed": sealed,

@@ -135,7 +135,7 @@ def samples_in_words(result: BenchmarkResult) -> str:
 def _images_in_words(facts: Mapping[str, Any]) -> str:
     if facts["complete"]:
         return f"all {facts['samples']:,} images"
-    if facts["samples"] > facts["size"]:
+    if facts["samples"] > facts["size"] or facts["foreign"]:
         return f"{facts['samples']:,} images, NOT the test split of {facts['size']:,}"
     return f"a SUBSET of {facts['samples']:,} of {facts['size']:,} images, not comparable with published figures"
 

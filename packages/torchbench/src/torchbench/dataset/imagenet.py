@@ -16,7 +16,7 @@ from torchbench.dataset.labels import VALIDATION_LABELS_FILE, validation_labels
 from torchbench.dataset.mistakes import MANY, existing_folder, nothing_found, refuse_wrong_folder
 from torchbench.dataset.names import TRAINING_NAME
 from torchbench.dataset.scan import UnlistableError, list_folder
-from torchbench.dataset.subset import is_complete, subset_sentences
+from torchbench.dataset.subset import extent_of
 from torchbench.dataset.testset import Labels, TestSet
 from torchbench.errors import DataError
 from torchbench.images import ImageFiles
@@ -90,22 +90,24 @@ class ImageNetReader:
         return extract(root, self.val_archive, labels)
 
     def _test_set(self, root: Path, found: Found, notes: tuple[str, ...], remember: Path | None) -> TestSet:
-        sentences = (DECOYS_SENTENCE,) if has_decoys(root) else subset_sentences(found)
-        if not is_complete(found) and (root / self.val_archive.name).is_file():
-            sentences += (f"{self.val_archive.name} is not read: val/ has images; to extract it anew, remove val/",)
         checked = check_files(found.folder, found.files, remember=remember, known_already=memory_beside(root))
+        extent = extent_of(found, checked.digests)
+        sentences = (DECOYS_SENTENCE,) if has_decoys(root) else extent.sentences
+        if not extent.complete and (root / self.val_archive.name).is_file():
+            sentences += (f"{self.val_archive.name} is not read: val/ has images; to extract it anew, remove val/",)
         return TestSet(
             images=ImageFiles(FilePaths(found.folder, found.files)),
             ids=ids_of(found.files),
             labels=found.labels,
             name="ImageNet",
             version="ILSVRC2012 validation",
-            complete=is_complete(found),
+            complete=extent.complete,
             size=50 * CLASSES,
             layout=found.layout,
             assumptions=(*found.assumptions, *notes, *_named_like_training(found), *sentences, *checked.notes),
             fingerprint=checked.fingerprint,
             digests=checked.digests,
+            foreign=extent.foreign,
         )
 
 

@@ -1,6 +1,7 @@
 """What the name of an ImageNet file says about its class."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def check_against_table(found: Found, table: Labels | None) -> None:
     """
     if table is None:
         return
-    numbers = np.array([_number(file) for file in found.files], dtype=np.int64)
+    numbers = image_numbers(found.files)
     at = np.flatnonzero((numbers >= 1) & (numbers <= len(table)))
     wrong = at[table[numbers[at] - 1] != found.labels[at]]
     if not wrong.size:
@@ -51,6 +52,11 @@ def check_against_table(found: Found, table: Labels | None) -> None:
         f"({wnids()[right]}); the folders were sorted by another list or numbered in another order: "
         "sort the images again, or put them into one flat folder, and their labels come from their numbers"
     )
+
+
+def image_numbers(files: Sequence[str]) -> Labels:
+    """The `image_number` of each file (N,), 0 for those that have none."""
+    return np.array([_number(file) for file in files], dtype=np.int64)
 
 
 def _number(file: str) -> int:

@@ -21,7 +21,7 @@ class TestSet:
 
     `assumptions` are sentences for the user. `fingerprint` is a SHA-256 in hexadecimal over the contents of the
     images alone: neither names, nor layout, nor order, nor labels change it. `digests` are the SHA-256 of each image's
-    file, where the reader knows them.
+    file, where the reader knows them. `foreign`: these cannot be the set's images, or not only.
     """
 
     __test__: ClassVar[bool] = False  # pytest takes a class whose name begins with Test for tests
@@ -37,6 +37,7 @@ class TestSet:
     assumptions: tuple[str, ...]
     fingerprint: str
     digests: Digests | None = None  # (N, 32)
+    foreign: bool = False
 
     def in_order(self, chosen: slice) -> str | None:
         """SHA-256, hexadecimal, over the digests of these images one after the other; None where they are not known.

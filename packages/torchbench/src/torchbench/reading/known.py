@@ -43,6 +43,8 @@ class Known:
         count, size = len(self.labels), self.benchmark.size
         if count == size and (self.test_set is None or self.test_set.complete):
             return f"all {count:,} images"
+        if self.test_set is not None and self.test_set.foreign:
+            return f"{count:,} images, not the test split's, not comparable with published figures"
         return f"{count:,} of {size:,} images: a subset, not comparable with published figures"
 
     def class_name(self, label: int) -> str:
