@@ -10,8 +10,8 @@ import torch
 
 from torchbench.asking import Asked
 from torchbench.dataset import TestSet
-from torchbench.model_facts import digest_of_weights
-from torchbench.record import transform_text
+from torchbench.model_facts import try_digest
+from torchbench.texts import printed
 
 _IN_THE_RECORD = ("task", "dataset_name", "target_map", "kept_classes")
 _OF_THE_MODEL = ("model", "model_description", "arxiv_id", "pwc_id", "pytorch_hub_id", "paper_results")
@@ -23,15 +23,20 @@ def call_key(record: Mapping[str, Any], asked: Asked, test_set: TestSet) -> str 
 
     It is what the record says before the run, the images, the model's classes and weights, the transform as text, and
     which hooks there are. What the hooks do is not seen: the key tells the calls of one file at one commit apart, and
-    of two that look alike the first from the second. An object that is no `nn.Module` has no key.
+    of two that look alike the first from the second. An object that is no `nn.Module` has no key, nor has a call
+    whose weights cannot be read or whose transform cannot be printed.
     """
     if not isinstance(asked.model, torch.nn.Module) or _has_lazy_parts(asked.model):
+        return None
+    weights, _ = try_digest(asked.model)
+    transform = printed(asked.transform)
+    if weights is None or transform is None:
         return None
     facts = {name: record[name] for name in (*_IN_THE_RECORD, *_OF_THE_MODEL)} | {
         "fingerprint": test_set.fingerprint,
         "modules": [[name, _class_of(module)] for name, module in asked.model.named_modules()],
-        "weights": digest_of_weights(asked.model),
-        "transform": transform_text(asked.transform),
+        "weights": weights,
+        "transform": transform,
         "hooks": [_class_of(asked.predictor.send_data), _class_of(asked.predictor.transform_output)],
     }
     digest = _digest(facts)

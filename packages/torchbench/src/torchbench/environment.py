@@ -4,19 +4,21 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import PIL
 import torch
 
-_PACKAGES = ("torchbench", "torchvision", "pillow", "numpy")
+_PACKAGES = ("torchbench", "torchvision", "numpy")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Plain values for the record; a fact that this machine does not tell is left out."""
-    facts: dict[str, Any] = {name: version(name) for name in _PACKAGES}
+    facts: dict[str, Any] = {name: _version(name) for name in _PACKAGES}
     facts |= {
+        "pillow": PIL.__version__,  # which a fork of it under another name has too
         "torch": torch.__version__,  # says which build, which the package's version does not
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -36,6 +38,14 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
             "tf32_cudnn": torch.backends.cudnn.allow_tf32,
         }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _version(package: str) -> str | None:
+    """The version that is installed under this name, None where none is, as of a module that lies on the path."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def processor_name() -> str | None:

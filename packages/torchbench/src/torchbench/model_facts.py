@@ -9,6 +9,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from torchbench.texts import storable
+
 _COUNTER = "torch.utils.flop_counter (matrix products, convolutions and attention)"
 # What copying a model and asking the copy about other inputs than it was written for may raise.
 FORWARD_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -21,6 +23,7 @@ class ModelFacts:
     parameters: int | None = None
     dtype: str | None = None
     digest: str | None = None
+    digest_note: str | None = None
     macs: int | None = None
     macs_counter: str | None = None
     macs_note: str | None = None
@@ -38,28 +41,61 @@ def describe_model(model: Any, example: Any) -> ModelFacts:
     if not isinstance(model, torch.nn.Module):
         return ModelFacts(macs_note="not an nn.Module, so nothing was counted")
     macs, note = count_macs(model, example)
+    digest, digest_note = try_digest(model)
     dtypes = sorted({str(parameter.dtype).removeprefix("torch.") for parameter in model.parameters()})
     return ModelFacts(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         dtype="+".join(dtypes) or None,
-        digest=digest_of_weights(model),
+        digest=digest,
+        digest_note=digest_note,
         macs=macs,
         macs_counter=_COUNTER if macs is not None else None,
         macs_note=note,
     )
 
 
+def try_digest(model: torch.nn.Module) -> tuple[str | None, str | None]:
+    """`digest_of_weights`, or None and the reason why some tensor cannot be read."""
+    try:
+        return digest_of_weights(model), None
+    except FORWARD_ERRORS as error:
+        return None, f"could not be read: {_in_short(error)}"
+
+
 def digest_of_weights(model: torch.nn.Module) -> str:
-    """SHA-256 over all parameters and buffers: name, dtype, shape and bytes of each, in the order of their names."""
+    """SHA-256 over all parameters and buffers: name, dtype, shape and bytes of each, in the order of their names.
+
+    Of a sparse tensor it takes the layout, the places and the values, in the order of the places. Raises one of
+    FORWARD_ERRORS when a tensor has no bytes that can be read.
+    """
     digest = hashlib.sha256()
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name].detach().cpu()
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        if tensor.is_quantized:
-            tensor = tensor.int_repr()
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        if tensor.layout is not torch.strided:
+            digest.update(f"{tensor.layout}\0".encode())
+        for part in _strided_parts(tensor):
+            digest.update(part.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _strided_parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The tensors in memory that make up one, whatever its layout."""
+    if tensor.layout is torch.sparse_coo:
+        ordered = tensor.coalesce()
+        return ordered.indices(), ordered.values()
+    if tensor.layout in {torch.sparse_csr, torch.sparse_bsr}:
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    if tensor.layout in {torch.sparse_csc, torch.sparse_bsc}:
+        return tensor.ccol_indices(), tensor.row_indices(), tensor.values()
+    return (tensor.int_repr() if tensor.is_quantized else tensor,)
+
+
+def _in_short(error: Exception) -> str:
+    """The kind of an error and the first line of what it says."""
+    lines = str(error).splitlines()
+    return storable(f"{type(error).__name__}: {lines[0] if lines else ''}", limit=500)
 
 
 def copy_sharing_weights(model: torch.nn.Module) -> torch.nn.Module:
@@ -84,7 +120,7 @@ def count_macs(model: torch.nn.Module, example: Any) -> tuple[int | None, str | 
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             duplicate.eval()(example)
     except FORWARD_ERRORS as error:
-        return None, f"could not be counted: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return None, f"could not be counted: {_in_short(error)}"
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     total = counter.get_total_flops()

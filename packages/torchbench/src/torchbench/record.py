@@ -1,10 +1,10 @@
 """What a run is written down as; benchrecord holds the format and reads it back."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Protocol
+
+import PIL
 
 from benchrecord import FORMAT, Predictions, Score, expected_calibration_error, negative_log_likelihood, read_outputs
 from benchrecord.calibration import BINS
@@ -16,6 +16,7 @@ from torchbench.model_facts import describe_model
 from torchbench.paper import Paper
 from torchbench.predictor import Predictor
 from torchbench.settings import Settings
+from torchbench.texts import printed, storable
 
 
 class Benchmark(Protocol):
@@ -63,7 +64,7 @@ def describe_run(
 ) -> dict[str, Any]:
     """What the pass over the images showed, labels aside; `model` is the caller's own, not spread over GPUs."""
     plan = batches.plan.describe()
-    decoder = plan.get("decoder", f"Pillow {version('pillow')}")
+    decoder = plan.get("decoder", f"Pillow {PIL.__version__}")
     return {
         "samples": len(evaluation.predictions.ids),
         "nonfinite": evaluation.predictions.nonfinite,
@@ -76,8 +77,9 @@ def describe_run(
 
 
 def transform_text(transform: Any) -> str:
-    """The transform as it prints itself, without the memory addresses that differ from run to run."""
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(transform))
+    """The transform as it prints itself, where it can, and as far as a record can hold it."""
+    text = printed(transform)
+    return storable(f"{type(transform).__qualname__}, which cannot be printed" if text is None else text)
 
 
 def describe_dataset(test_set: TestSet, *, sealed: bool) -> dict[str, Any]:

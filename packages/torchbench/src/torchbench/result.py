@@ -97,8 +97,9 @@ class BenchmarkResult:
 
 def require_storable(record: Mapping[str, Any], path: Path) -> None:
     """Raise ArgumentError when `store` could not keep this record, its results still to come, at `path`."""
+    predictions = {"name": f"{_stored_name(record, path, '0' * 64)}.npz", "size": 1, "sha256": "0" * 64}
     try:
-        validate_record({**record, "results": {"still to come": 0.0}})
+        validate_record({**record, "results": {"still to come": 0.0}, "predictions": predictions})
         check_appendable(path, record)
     except InvalidRecord as error:
         raise ArgumentError(f"SOTABENCH_STORE_FILENAME asks for a record at {path}: {error}") from error
@@ -119,9 +120,8 @@ def store(
     stored = dict(record)
     if predictions is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        written = write_predictions(path.with_name(f".{path.stem}-{uuid.uuid4().hex}.npz"), predictions)
-        words = re.sub(r"[^A-Za-z0-9.]+", "-", record["model"] or record["dataset_name"]).strip("-.")[:60]
-        name = f"{path.stem}-{words or 'model'}-{written.sha256[:12]}"
+        written = write_predictions(path.with_name(f".predictions-{uuid.uuid4().hex}.npz"), predictions)
+        name = _stored_name(record, path, written.sha256)
         path.with_name(written.name).replace(path.with_name(f"{name}.npz"))
         stored["predictions"] = {"name": f"{name}.npz", "size": written.size, "sha256": written.sha256}
         if outputs is not None:
@@ -129,3 +129,15 @@ def store(
             stored["outputs"] = {"name": f"{name}-outputs.npy", "size": outputs.size, "sha256": outputs.sha256}
     append_record(path, stored)
     return stored
+
+
+def _stored_name(record: Mapping[str, Any], path: Path, sha256: str) -> str:
+    """The name, but for its ending, of the files beside the record: one that every reader of records accepts."""
+    words = _plain(record["model"] or record["dataset_name"], allowed="A-Za-z0-9.")
+    return f"{_plain(path.stem, allowed='A-Za-z0-9._') or 'records'}-{words or 'model'}-{sha256[:12]}"
+
+
+def _plain(text: str, *, allowed: str) -> str:
+    """The text as a part of a file name: other characters become hyphens, and dots stand alone."""
+    hyphens = re.sub(rf"[^{allowed}]+", "-", text)
+    return re.sub(r"\.{2,}", ".", hyphens).strip("-._")[:60].rstrip("-._")

@@ -14,7 +14,6 @@ from torchvision import transforms as v1
 from torchbench.__main__ import main
 from torchbench.dataset import ImageNetReader
 from torchbench.errors import BrokenImage
-from torchbench.image_classification import ImageNet
 from torchbench.images import ImageFiles
 from torchbench.loading import LoadingOptions, open_batches
 from torchbench.loading.cache import PreparedCache
@@ -357,43 +356,6 @@ def test_prepared_by_hand_serves_the_evaluation(few_images, environment, folder,
     name, values = evaluate(images=found.images, fingerprint=found.fingerprint, in_order=in_order)
     assert name == "cached"
     assert torch.equal(values, torch.stack([usual(32)(image) for image in found.images]))
-
-
-def swapped_folders(root):
-    """Two class folders change places, all files keep their names."""
-    second, third, aside = (root / "val" / name for name in ("n01443537", "n01484850", "aside"))
-    second.rename(aside)
-    third.rename(second)
-    aside.rename(third)
-
-
-def swapped_contents(root):
-    """Two files of one flat folder change their contents."""
-    second, third = sorted((root / "val").iterdir())[1:3]
-    one, other = second.read_bytes(), third.read_bytes()
-    second.write_bytes(other)
-    third.write_bytes(one)
-
-
-@pytest.mark.parametrize("swap", [swapped_folders, swapped_contents])
-def test_images_that_changed_places_are_not_taken_from_the_cache(few_images, environment, folder, linear_model, swap):
-    for path in list(few_images.glob("val/*/*")):
-        name = f"{int(path.stem[-2:]) % 3}.JPEG"  # 0.JPEG, 1.JPEG, 2.JPEG in every class
-        flat = swap is swapped_contents
-        path.rename(few_images / "val" / f"{path.parent.name}_{name}" if flat else path.with_name(name))
-    for emptied in few_images.glob("val/*/"):
-        if not any(emptied.iterdir()):
-            emptied.rmdir()
-    environment(SOTABENCH_CACHE_DIR=folder)
-    model, asked = linear_model(), {"data_root": few_images, "input_transform": USUAL, "num_workers": 0}
-    ImageNet.benchmark(model, **asked)
-    assert ImageNet.benchmark(model, **asked).record["transform"]["plan"]["name"] == "cached"
-    swap(few_images)
-    cached = ImageNet.benchmark(model, **asked)
-    environment(SOTABENCH_CACHE_DIR="")
-    decoded = ImageNet.benchmark(model, **asked)
-    assert cached.predictions.ids == decoded.predictions.ids
-    assert np.array_equal(cached.predictions.classes, decoded.predictions.classes)
 
 
 def test_entry_of_an_older_version_is_not_used_and_can_be_listed_and_cleared(evaluate, environment, folder, capsys):
