@@ -119,6 +119,15 @@ def test_any_other_transform_runs_as_written_and_the_plan_says_why(name):
     assert reason in plan.reason
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int32, torch.int64, torch.int8])
+def test_levels_in_another_type_run_as_written(pictures, load, dtype):
+    transform = v2.Compose([v2.Resize(36), v2.CenterCrop(32), v2.PILToTensor(), v2.ToDtype(dtype)])
+    plan = read_transform(transform).describe()
+    assert plan["name"] == "as written"
+    assert f"it gives values of {dtype}" in plan["reason"]
+    assert torch.equal(load(pictures, transform), torch.stack([transform(image) for image in pictures]))
+
+
 @pytest.mark.parametrize("sizes", [(256, 224), (280, 240), (300, 260), (342, 299), (384, 384), (480, 480)])
 @pytest.mark.parametrize("filter_", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC])
 def test_photographs_come_out_with_the_same_bits(photographs, load, sizes, filter_):

@@ -115,8 +115,8 @@ def _checked(levels: torch.Tensor) -> torch.Tensor:
     if levels.shape != (3, 1, 256):
         raise Unrecognised(f"its last steps change the shape of an image to {tuple(levels.shape)}")
     table = levels.reshape(3, 256).contiguous()
-    identity = torch.arange(256, dtype=torch.uint8).expand(3, 256)
-    if table.dtype != torch.float32 and not torch.equal(table, identity):
+    unchanged = torch.arange(256, dtype=torch.uint8).expand(3, 256)
+    if table.dtype != torch.float32 and not (table.dtype == torch.uint8 and torch.equal(table, unchanged)):
         raise Unrecognised(f"it gives values of {table.dtype}")
     return table
 
