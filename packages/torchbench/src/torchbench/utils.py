@@ -1,6 +1,7 @@
 """The helpers that existing `sotabench.py` files import, under the names and signatures they know."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -50,8 +51,8 @@ def send_model_to_device(
 ) -> tuple[Any, torch.device]:
     """Put a model on a device, on several GPUs where `num_gpu` says so; returns the model and the device.
 
-    An object without `.to` is returned as it is. Several GPUs are driven by `torch.nn.DataParallel`, which splits each
-    batch; that path has not been run by our own tests, which have no GPU.
+    An object without `.to` is returned as it is, and so is one whose `.to` returns nothing. Several GPUs are driven by
+    `torch.nn.DataParallel`, which splits each batch; that path has not been run by our own tests, which have no GPU.
     """
     chosen = checked_device(device)
     if num_gpu > 1:
@@ -61,7 +62,37 @@ def send_model_to_device(
                 "pass num_gpu=1"
             )
         model = torch.nn.DataParallel(model, device_ids=list(range(num_gpu)))
-    return (model.to(device=chosen) if hasattr(model, "to") else model), chosen
+    return _moved(model, chosen), chosen
+
+
+def _moved(model: Any, device: torch.device) -> Any:
+    """The model where its own `.to` puts it; ArgumentError when that takes no device."""
+    move = getattr(model, "to", None)
+    if not callable(move):
+        return model
+    if _takes(move, device=device):
+        moved = move(device=device)
+    elif _takes(move, device):
+        moved = move(device)
+    else:
+        raise ArgumentError(
+            f"expected model.to(device) to put the model on a device, found that of {type(model).__name__} takes none; "
+            "let it take one, or give it another name"
+        )
+    return model if moved is None else moved
+
+
+def _takes(function: Callable[..., Any], *arguments: Any, **named: Any) -> bool:
+    """Whether a function can be called like this; taken for granted where it does not tell."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a built-in without a signature
+        return True
+    try:
+        signature.bind(*arguments, **named)
+    except TypeError:
+        return False
+    return True
 
 
 class AverageMeter:
