@@ -12,6 +12,9 @@ import pytest
 import torch
 import torchvision
 
+from torchbench.errors import ArgumentError
+
+CPU = torch.device("cpu")
 FILES = Path(__file__).parent / "files"
 
 
@@ -122,3 +125,62 @@ def test_a_model_is_sent_to_the_device_that_is_there():
     assert send(model, num_gpu=1, device="cpu") == (model, torch.device("cpu"))
     without_to = object()
     assert send(without_to, device="cpu")[0] is without_to
+
+
+@pytest.mark.parametrize(
+    "found", ["object_detection", "semantic_segmentation", "image_generation", "language_modelling"]
+)
+def test_the_predecessors_other_benchmarks_say_that_they_are_not_here(found):
+    for module in (f"torchbench.{found}", f"torchbench.{found}.utils"):
+        with pytest.raises(
+            ImportError, match=rf"^expected a benchmark of image classification, found torchbench\.{found}"
+        ):
+            importlib.import_module(module)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        "object_detection", "semantic_segmentation", "language_modelling", "machine_translation",
+        "natural_language_inference", "question_answering",
+    ],
+)  # fmt: skip
+def test_the_predecessors_other_evaluators_say_that_they_are_not_here(found):
+    with pytest.raises(ImportError, match=rf"found sotabencheval\.{found}, .* in an environment of its own"):
+        importlib.import_module(f"sotabencheval.{found}")
+
+
+class Moved:
+    def __init__(self):
+        self.device = None
+
+    def __call__(self, images):
+        return images
+
+
+class MovedInPlace(Moved):
+    def to(self, device):
+        self.device = device
+
+
+class MovedByPosition(Moved):
+    def to(self, where, /):
+        self.device = where
+        return self
+
+
+class NotMoved(Moved):
+    def to(self):
+        return self
+
+
+@pytest.mark.parametrize("kind", [MovedInPlace, MovedByPosition])
+def test_a_model_of_any_kind_is_sent_to_a_device(kind):
+    model = kind()
+    assert importlib.import_module("torchbench.utils").send_model_to_device(model, device="cpu") == (model, CPU)
+    assert model.device == CPU
+
+
+def test_a_model_that_cannot_be_told_where_to_go_is_refused():
+    with pytest.raises(ArgumentError, match=r"expected model\.to\(device\) .* NotMoved"):
+        importlib.import_module("torchbench.utils").send_model_to_device(NotMoved(), device="cpu")
