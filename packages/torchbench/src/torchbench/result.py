@@ -97,9 +97,11 @@ class BenchmarkResult:
 
 def require_storable(record: Mapping[str, Any], path: Path) -> None:
     """Raise ArgumentError when `store` could not keep this record, its results still to come, at `path`."""
-    predictions = {"name": f"{_stored_name(record, path, '0' * 64)}.npz", "size": 1, "sha256": "0" * 64}
+    to_come = {"results": {"still to come": 0.0}}
     try:
-        validate_record({**record, "results": {"still to come": 0.0}, "predictions": predictions})
+        validate_record({**record, **to_come})
+        name = f"{_stored_name(record, path, '0' * 64)}-outputs.npy"
+        validate_record({**record, **to_come, "outputs": {"name": name, "size": 1, "sha256": "0" * 64}})
         check_appendable(path, record)
     except InvalidRecord as error:
         raise ArgumentError(f"SOTABENCH_STORE_FILENAME asks for a record at {path}: {error}") from error
