@@ -127,3 +127,13 @@ def test_every_token_can_be_found_and_revoked(client, ada):
     client.force_login(ada)
     first, last = ApiToken.objects.order_by("pk").first(), client.get("/settings/tokens?page=3")
     assert f"/settings/tokens/{first.pk}/revoke" in last.content.decode()
+
+
+def test_provider_that_does_not_answer_is_a_plain_page(client, settings, db, caplog):
+    app = {"provider_id": "oidc", "name": "Our company", "client_id": "id", "secret": "s"}
+    app["settings"] = {"server_url": "http://127.0.0.1:9"}
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    answer = client.post("/accounts/oidc/oidc/login/")
+    assert answer.status_code == 502
+    assert "expected the sign-in provider to answer" in answer.content.decode()
+    assert "does not answer as it should" in caplog.text

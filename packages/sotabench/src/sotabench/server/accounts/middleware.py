@@ -3,7 +3,9 @@
 All look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
 """
 
+import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -13,11 +15,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
+from requests import RequestException
 
 from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.queries import token_of
 from sotabench.server.accounts.services import note_use
 
+_LOG = logging.getLogger("sotabench.accounts")
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
@@ -102,6 +106,14 @@ class LeaveByPage:
         page = render(request, "web/leaving.html", {"address": answer.url, "host": urlsplit(answer.url).netloc})
         add_never_cache_headers(page)
         return page
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Say that a provider does not answer; its own words, or their absence, are for the log."""
+        if not (request.path_info.startswith(_ACCOUNTS) and isinstance(error, RequestException)):
+            return None
+        _LOG.warning("a sign-in provider does not answer as it should", exc_info=error)
+        words = "expected the sign-in provider to answer, found that it does not; try again in a moment"
+        return render(request, "web/refused.html", {"message": words}, status=HTTPStatus.BAD_GATEWAY)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
