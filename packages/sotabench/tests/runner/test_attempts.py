@@ -1,10 +1,14 @@
 """Attempts from inside, each as a real command in the real sandbox; each prints what stopped it."""
 
+import contextlib
 import os
 import textwrap
+import threading
+from pathlib import Path
 
 import pytest
 
+from sotabench.runner.sandbox.interpreter import own_interpreter
 from sotabench.runner.sandbox.plan import Ended
 
 TRY = """
@@ -62,6 +66,28 @@ def test_nothing_of_the_machine_is_reached(inside, say, body):
     line = attempt(inside, body)
     assert line.startswith("STOPPED"), line
     say(line)
+
+
+def test_values_of_variables_are_on_no_command_line_inside_or_on_the_machine(inside, say):
+    """Bubblewrap is process 1 inside, and every user of the machine can read its command line outside."""
+    found = {}
+
+    def look(block):
+        inside.printed.extend(block)
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                found[path] = path.read_bytes()
+
+    code = (
+        "import glob, time; print([one for one in glob.glob('/proc/[0-9]*/cmdline') if b's3' + b'cret' in "
+        "open(one, 'rb').read()], flush=True); time.sleep(0.5)"
+    )
+    task = inside.task(str(own_interpreter()), "-I", "-c", code, environment={"UV_INDEX": "https://ada:s3cret@host/"})
+    assert inside.sandbox.run(task, output=look, stop=threading.Event()).well, inside.text
+    assert inside.text.strip() == "[]"
+    assert any(b"bwrap" in line for line in found.values())
+    assert not [path for path, line in found.items() if b"s3cret" in line]
+    say("stopped: bubblewrap reads its options from a file in memory")
 
 
 CALLS = {

@@ -27,6 +27,14 @@ from sotabench.runner.workplace import (
 
 LIMITS = Limits(seconds=1800, memory=8 << 30, disk=10 << 30, files=500_000, processes=512, file_size=4 << 30)
 TOOL, EXCLUDED, SCRATCH = "/work/tools/uv", "/work/tools/excluded.txt", "/work/uv"
+_OWN_VARIABLES = {
+    "UV_NO_CONFIG": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NO_PROGRESS": "1",
+    "UV_LINK_MODE": "copy",  # a hard link would let an installed file change the cache
+    "UV_CACHE_DIR": f"{SCRATCH}/cache",
+    "UV_EXCLUDE": EXCLUDED,
+}
 MOST_FROZEN = 4 << 20
 _WORDS = 3000
 _SILENT = re.compile(
@@ -59,15 +67,7 @@ def tool_mounts(workplace: Workplace) -> tuple[Mount, Mount]:
 def uv_variables(workplace: Workplace, *, with_secrets: bool) -> dict[str, str]:
     """All that uv is told: nothing of the repository's, everything of this machine's."""
     index = workplace.index if with_secrets else workplace.index.without_secrets()
-    return {
-        **index.variables,
-        "UV_NO_CONFIG": "1",
-        "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
-        "UV_LINK_MODE": "copy",  # a hard link would let an installed file change the cache
-        "UV_CACHE_DIR": f"{SCRATCH}/cache",
-        "UV_EXCLUDE": EXCLUDED,
-    }
+    return {**index.variables, **_OWN_VARIABLES}
 
 
 def make_scratch(workplace: Workplace, folder: Path) -> Mount:
@@ -121,7 +121,6 @@ class Filling:
     folder: Path
     scratch: Mount
     install: Sequence[str]
-    make: bool = True
     from_repository: bool = False  # its own code runs then: builds, and whatever they start
 
 
@@ -135,14 +134,17 @@ def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
         words.take(block)
         workplace.output(block)
 
-    rules = workplace.index.rules
-    with workplace.proxy(rules) as network:
-        outcome = workplace.sandbox.run(_task(workplace, filling, network), output=output, stop=workplace.stop)
+    with workplace.proxy(workplace.index.rules) as network:
+        outcome = workplace.sandbox.run(_filling_task(workplace, filling, network), output=output, stop=workplace.stop)
     check_ended(outcome, "environment")
     if outcome.code and not filling.from_repository:
         _check_index(words)
     if outcome.code:
         raise Failed(f"requirements.txt cannot be installed: {words}")
+    outcome = workplace.sandbox.run(_listing_task(workplace, filling), output=output, stop=workplace.stop)
+    check_ended(outcome, "environment")
+    if outcome.code:
+        raise Failed(f"what requirements.txt installs does not start: {words}")
     return read_frozen(workplace)
 
 
@@ -155,16 +157,16 @@ def read_frozen(workplace: Workplace) -> tuple[str, ...]:
     return tuple(sorted(line for line in text.decode(errors="replace").splitlines() if line.strip()))
 
 
-def wanted(workplace: Workplace, *, install: Sequence[str] = (), make: bool = False) -> dict[str, str]:
-    """The variable that tells `inside/environment.py` what to do."""
+def wanted(workplace: Workplace, filling: Filling | None = None) -> dict[str, str]:
+    """The variable that tells `inside/environment.py` what to do: to fill an environment, or to list what is in it."""
     answer = {
         "uv": TOOL,
         "base": str(workplace.base.python),
         "folder": ENVIRONMENT,
         "startup": startup(workplace.base),
-        "install": list(install),
-        "make": make,
-        "frozen": f"{FACTS}/frozen.txt",
+        "install": list(filling.install) if filling else [],
+        "make": filling is not None,
+        "frozen": "" if filling else f"{FACTS}/frozen.txt",
     }
     return {"SOTABENCH_ENVIRONMENT": json.dumps(answer)}
 
@@ -181,7 +183,25 @@ def startup(base: Base) -> str:
     )
 
 
-def _task(workplace: Workplace, filling: Filling, network: Path) -> Task:
+def _listing_task(workplace: Workplace, filling: Filling) -> Task:
+    """Lists what is there then. Code of what was installed may run, so it is told of no index and has no network."""
+    return Task(
+        command=[str(workplace.base.python), "-I", f"{INSIDE}/environment.py"],
+        folder=SCRATCH,
+        mounts=[
+            *workplace.base.mounts,
+            inside_mount(),
+            *tool_mounts(workplace),
+            filling.scratch,
+            Mount(filling.folder, ENVIRONMENT),
+            Mount(workplace.facts, FACTS, writable=True),
+        ],
+        environment={**_OWN_VARIABLES, "SOTABENCH_INSIDE": INSIDE, **wanted(workplace)},
+        limits=LIMITS,
+    )
+
+
+def _filling_task(workplace: Workplace, filling: Filling, network: Path) -> Task:
     trust, trusting = workplace.trusting()
     repository = [Mount(workplace.repository, REPOSITORY, writable=True)] if filling.from_repository else []
     home = [Mount(workplace.home, HOME, writable=True)] if filling.from_repository else []
@@ -208,7 +228,7 @@ def _task(workplace: Workplace, filling: Filling, network: Path) -> Task:
             **trusting,
             **variables,
             "SOTABENCH_INSIDE": INSIDE,
-            **wanted(workplace, install=filling.install, make=filling.make),
+            **wanted(workplace, filling),
             **({"HOME": HOME} if filling.from_repository else {}),
         },
         limits=LIMITS,

@@ -122,25 +122,6 @@ def test_index_that_does_not_answer_is_not_the_repositorys_fault(new_workplace, 
         make_environment(checked_out({"requirements.txt": "small\n"}, new_workplace("silent", index=index)), store)
 
 
-def test_wheel_that_runs_at_the_start_sees_no_secret_of_the_index(
-    new_workplace, checked_out, make_wheel, wheels, store, host, certificate, say
-):
-    note = "import os; os.environ['RAN'] = '1'; 'secret' in str(os.environ) and open('/work/environment/seen', 'w')\n"
-    make_wheel("small", further={"small.pth": note})
-    (wheel,) = wheels.iterdir()
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    host.files[f"/{wheel.name}"] = wheel.read_bytes()
-    host.files["/simple/small/"] = f"<a href='/{wheel.name}#sha256={digest}'>{wheel.name}</a>".encode()
-    address = f"index.test:{host.server_port}"
-    index = PackageIndex({"UV_DEFAULT_INDEX": f"https://ada:secret@{address}/simple"}, (), Rules.of(internal=[address]))
-    place = new_workplace("secret", index=index, certificates=certificate[0])
-    environment = make_environment(checked_out({"requirements.txt": "small\n"}, place), store)
-    assert "small==1.0" in environment.lock
-    assert python(place, environment, "import os; print(os.environ['RAN'])") == "1"
-    assert not (environment.folder / "seen").exists()
-    say("wheel whose .pth reads the index's password: stopped, its code starts only after uv is done with the index")
-
-
 def test_nobody_can_write_a_shared_environment(checked_out, make_wheel, store):
     make_wheel("small")
     workplace = checked_out({"requirements.txt": "small\n"})

@@ -1,6 +1,7 @@
-"""Inside the sandbox: an empty virtual environment, what is to be installed in it, and the list of what is there then.
+"""Inside the sandbox: an empty virtual environment, what is to be installed in it, or the list of what is there.
 
-Reads what is wanted from SOTABENCH_ENVIRONMENT.
+Reads what is wanted from SOTABENCH_ENVIRONMENT. To list, uv starts the environment's own interpreter, and that may be
+whatever a package put in its place: what was told the addresses of an index does not list.
 """
 
 import glob
@@ -35,25 +36,17 @@ def main() -> None:
         run(uv, "pip", "install", "--python", python, *WANTED["install"])
         # Without site: what was installed may hold a .pth file, and such code is not run for this.
         subprocess.run([WANTED["base"], "-I", "-S", "-m", "compileall", "-q", "-j", "0", packages(folder)], check=False)
-    frozen = subprocess.run(
-        [uv, "pip", "freeze", "--python", python],
-        env=without_index(), capture_output=True, check=False, text=True,
-    )  # fmt: skip
-    if frozen.returncode:
-        sys.exit(frozen.stderr)
-    write(WANTED["frozen"], frozen.stdout, 0o644)
+    if WANTED["frozen"]:
+        frozen = subprocess.run([uv, "pip", "freeze", "--python", python], capture_output=True, check=False, text=True)
+        if frozen.returncode:
+            sys.exit(frozen.stderr)
+        write(WANTED["frozen"], frozen.stdout, 0o644)
 
 
 def packages(folder: str) -> str:
     """Where an environment holds them."""
     (found,) = glob.glob(os.path.join(folder, "lib", "python*", "site-packages"))
     return found
-
-
-def without_index() -> "dict[str, str]":
-    """The variables for when the environment's interpreter starts, and code of its packages with it: no addresses."""
-    addresses = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
-    return {name: value for name, value in os.environ.items() if name not in addresses}
 
 
 def run(*words: str) -> None:

@@ -1,6 +1,11 @@
-"""The command line of bubblewrap: what a task sees of the machine, and no more."""
+"""The options of bubblewrap: what a task sees of the machine, and no more.
+
+They are read from a file in memory: bubblewrap is process 1 inside, and everybody there, as every user of the machine,
+can read its command line. Values of variables may be secrets.
+"""
 
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -32,7 +37,6 @@ _FOR_ACCELERATORS = ("/sys/devices/system", "/sys/bus/pci", "/sys/module/nvidia"
 class Descriptors:
     """Open files that bubblewrap reads or writes, by number."""
 
-    status: int
     seccomp: int
     etc: dict[str, int]
 
@@ -60,10 +64,14 @@ def _can_disable_namespaces(program: str) -> bool:
     return "--disable-userns" in answer.stdout + answer.stderr
 
 
-def command_line(task: Task, mounts: Sequence[Mount], descriptors: Descriptors) -> list[str]:
-    """All of it; `mounts` are the task's, with the place from which each is to be bound."""
-    return [
-        executable(),
+def command_line(task: Task, *, options: int, status: int) -> list[str]:
+    """All that others may read; the descriptors are of a file with the options, and the one to report on."""
+    return [executable(), "--args", str(options), "--json-status-fd", str(status), "--", *_command(task)]
+
+
+def options(task: Task, mounts: Sequence[Mount], descriptors: Descriptors) -> bytes:
+    """What bubblewrap reads by `--args`; `mounts` are the task's, with the place from which each is to be bound."""
+    words = [
         *_isolation(),
         *_system(task, descriptors),
         *_temporary(task),
@@ -72,10 +80,9 @@ def command_line(task: Task, mounts: Sequence[Mount], descriptors: Descriptors) 
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *_environment(task),
         *("--chdir", task.folder),
-        *("--seccomp", str(descriptors.seccomp), "--json-status-fd", str(descriptors.status)),
-        "--",
-        *_command(task),
+        *("--seccomp", str(descriptors.seccomp)),
     ]
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
 def _isolation() -> list[str]:

@@ -44,18 +44,16 @@ class Bubblewrap:
             output(block)
 
         stage = STAGE if may_mount() else ""
-        with _open_descriptors() as descriptors:
+        with _open_descriptors(task, _staged(task.mounts, stage)) as (options, others):
             start = Start(
                 task=task,
                 slot=self.slot,
-                command=lambda status: bubblewrap.command_line(
-                    task, _staged(task.mounts, stage), replace(descriptors, status=status)
-                ),
+                command=lambda status: bubblewrap.command_line(task, options=options, status=status),
                 environment={},
                 folder="/",
                 limits=resource_limits(task),
                 processes=lambda facts: _namespace(facts, task),
-                keep=[descriptors.seccomp, *descriptors.etc.values()],
+                keep=[options, *others],
                 stage=stage,
             )
             report = supervise(start, output=keep_beginning, stop=stop)
@@ -130,7 +128,8 @@ def _staged(mounts: Sequence[Mount], stage: str) -> list[Mount]:
 
 
 @contextlib.contextmanager
-def _open_descriptors() -> Iterator[bubblewrap.Descriptors]:
+def _open_descriptors(task: Task, mounts: Sequence[Mount]) -> Iterator[tuple[int, list[int]]]:
+    """Files in memory that bubblewrap is to inherit: the one with its options, and those that the options name."""
     opened: list[int] = []
 
     def kept(content: bytes, name: str) -> int:
@@ -139,7 +138,9 @@ def _open_descriptors() -> Iterator[bubblewrap.Descriptors]:
 
     try:
         etc = {name: kept(text.encode(), name) for name, text in bubblewrap.OWN_IN_ETC.items()}
-        yield bubblewrap.Descriptors(status=-1, seccomp=kept(program(), "seccomp"), etc=etc)
+        named = bubblewrap.Descriptors(seccomp=kept(program(), "seccomp"), etc=etc)
+        others = list(opened)
+        yield kept(bubblewrap.options(task, mounts, named), "options"), others
     finally:
         for number in opened:
             os.close(number)
