@@ -23,6 +23,7 @@ SECRETS, WORDS, FOLDERS = (
 COLLECTING, LIMITS, DEATH = "runner/test_collecting.py", "runner/test_limits.py", "runner/test_death.py"
 INSIDE, NETWORK, EGRESS = "runner/test_attempts.py", "runner/test_network.py", "runner/test_egress.py"
 CHECKOUT, ENVIRONMENT = "runner/stages/test_checkout.py", "runner/stages/test_environment.py"
+OF_THE_INDEX = "runner/stages/test_index_secret.py"
 WEIGHTS, EVALUATION = "runner/stages/test_weights.py", "runner/stages/test_evaluation.py"
 UPLOADS, PROOFS, HOOKS = "api/test_uploads.py", "repositories/test_proofs.py", "webhooks/test_webhooks.py"
 OUTGOING, CALLS, LEASES = "site/test_outgoing.py", "benchmarks/test_calls.py", "builds/test_leases.py"
@@ -156,6 +157,14 @@ ATTACKS: dict[str, tuple[str, list[str]]] = {
             f"{ENVIRONMENT}::test_nobody_can_write_a_shared_environment",
             f"{SECRETS}::test_shared_environment_base_own_helpers_and_data",
             f"{CARRIED}::test_cache_of_another_repository",
+        ],
+    ),
+    "a package that takes the interpreter's place to read the index's password": (
+        "what lists an environment is told of no index and has no network; values are on no command line",
+        [
+            f"{OF_THE_INDEX}::test_wheel_that_runs_at_the_start_sees_no_secret_of_the_index",
+            f"{OF_THE_INDEX}::test_wheel_in_the_interpreters_place_finds_no_secret_in_any_process",
+            f"{INSIDE}::test_values_of_variables_are_on_no_command_line_inside_or_on_the_machine",
         ],
     ),
     "results carried over that were measured under other code, weights or conditions": (

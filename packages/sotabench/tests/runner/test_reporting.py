@@ -108,9 +108,30 @@ def test_whose_fault_it_is_decides_what_becomes_of_the_build(site, build, tmp_pa
     assert ended(build) == end
 
 
-def test_fault_that_nobody_foresaw_ends_the_runner_and_not_the_build(site, build, tmp_path):
+@pytest.mark.parametrize("error", [RecursionError("too deep"), ValueError("no text"), MemoryError()])
+def test_fault_of_a_build_that_nobody_foresaw_ends_that_build_alone(site, build, vision, tmp_path, caplog, error):
+    """Else a repository that knows of one ends the runner, and every slot with it, at each of its three attempts."""
+    signals = Signals()
+
     def work(job, slot):
-        run_attempt(site, job, slot, tmp_path / "attempt", lambda attempt: attempt.nonsense, Signals())
+        def fault(attempt):
+            raise error
+
+        run_attempt(site, job, slot, tmp_path / "attempt", fault, signals)
+        signals.told()
+        connections.close_all()  # this is a slot's thread, whose connection nobody else closes
+
+    run_slots(site.claim, [0], work, signals)
+    assert ended(build) == (Status.QUEUED, "tried again after: a fault of the runner's own, which its log holds")
+    assert type(error).__name__ in caplog.text
+    assert not (tmp_path / "attempt").exists()
+
+
+def test_fault_of_the_attempt_itself_ends_the_runner_and_not_the_build(site, build, tmp_path):
+    """What holds lease, log and folder is every build's: were it at fault, so would be the next one."""
+
+    def work(job, slot):
+        run_attempt(site, job, slot, "no path", lambda attempt: None, Signals())
 
     with pytest.raises(AttributeError):
         run_slots(site.claim, [0, 1], work, Signals())

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sotabench.errors import Failed, SotabenchError
+from sotabench.errors import Broken, Failed, SotabenchError
 from sotabench.runner.log import Log
 from sotabench.runner.loop import Signals
 from sotabench.runner.sandbox import remove
@@ -34,8 +34,10 @@ def run_attempt(
 ) -> None:
     """Run `build` and report how it ended: Failed is the repository's fault, any other error is ours.
 
-    The folder is removed whatever happened. A lost lease leaves nothing to report. An error that nobody foresaw is
-    reported as ours and raised again, so that the runner ends and its supervisor starts a new one.
+    The folder is removed whatever happened. A lost lease leaves nothing to report. An error that nobody foresaw, if it
+    came out of `build`, makes this attempt broken and no more: what builds share does not change while they run, and
+    a repository that knew of such an error could else end the runner with every slot. Where the attempt itself is at
+    fault, so is the next one: then it is raised again, and the runner's supervisor starts a new one.
     """
     stop, report = threading.Event(), Report(site, job)
     try:
@@ -58,7 +60,7 @@ def _ended(build: Callable[[Attempt], None], attempt: Attempt, signals: Signals)
     try:
         remove(attempt.folder)  # what a runner before this one could not remove
         attempt.folder.mkdir(mode=0o711, parents=True)
-        build(attempt)
+        _run(build, attempt)
     except Failed as error:
         if attempt.report.lost.is_set():
             raise LeaseLost("the lease was lost while it ran") from error
@@ -71,6 +73,16 @@ def _ended(build: Callable[[Attempt], None], attempt: Attempt, signals: Signals)
         _LOG.exception("broke %s", _name(attempt.job))
         return "broken", str(error)
     return "finished", ""
+
+
+def _run(build: Callable[[Attempt], None], attempt: Attempt) -> None:
+    """The build, what nobody foresaw in it as Broken."""
+    try:
+        build(attempt)
+    except (SotabenchError, OSError):
+        raise
+    except Exception as error:
+        raise Broken(_BY_US) from error
 
 
 @contextmanager

@@ -9,13 +9,9 @@ Not protected against: what a wheel of the index itself does. It runs wherever i
 
 import contextlib
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from benchrecord.files import exclusive_lock
 from sotabench.runner import shared_environments
@@ -34,7 +30,7 @@ from sotabench.runner.installing import (
     wanted,
 )
 from sotabench.runner.requirements import read_requirements
-from sotabench.runner.sandbox import Limits, Mount, Task, remove
+from sotabench.runner.sandbox import Limits, Mount, Task, copy_writable, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
 
 NO_HOSTS = Rules()
@@ -74,8 +70,8 @@ def make_environment(workplace: Workplace, store: Path) -> Environment:
     """
     base = workplace.base
     requirements = read_requirements(workplace.repository, held_names(base))
-    for line in requirements.held:
-        workplace.say(_held_sentence(line, base))
+    for line, name in requirements.held:
+        workplace.say(_held_sentence(line, name, base))
     if requirements.why_private:
         workplace.say(f"An environment of this build alone: {requirements.why_private}")
         return _private(workplace)
@@ -136,8 +132,7 @@ def run_setup(
     return replace(environment, lock=lock, key=_key(lock))
 
 
-def _held_sentence(line: str, base: Base) -> str:
-    name = canonicalize_name(Requirement(line.split(" --hash", maxsplit=1)[0]).name)
+def _held_sentence(line: str, name: str, base: Base) -> str:
     version = base.held.get(name)
     return f"{line} in requirements.txt: the platform's own {f'{name} {version}' if version else name} is used"
 
@@ -163,10 +158,7 @@ def _own_cache(workplace: Workplace) -> Iterator[Mount]:
 
 def _copy(source: Path, target: Path, workplace: Workplace) -> None:
     remove(target)
-    shutil.copytree(source, target, symlinks=True)
-    for path in (target, *target.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o200)
+    copy_writable(source, target)
     workplace.give(target)
 
 

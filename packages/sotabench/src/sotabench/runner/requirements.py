@@ -21,7 +21,7 @@ class Requirements:
     """Lines to install from an index, lines that the platform answers itself, and why nobody may share the rest."""
 
     plain: tuple[str, ...]
-    held: tuple[str, ...]
+    held: tuple[tuple[str, str], ...]  # each with the name, normalised, of what it asks for
     why_private: str  # nothing where every line is plain
 
 
@@ -50,8 +50,8 @@ def parse_requirements(text: str, held: frozenset[str]) -> Requirements:
         found = _plain(line)
         if found is None:
             why = why or f"the line {line[:200]!r} is more than a name and versions"
-        elif canonicalize_name(found.name) in held:
-            ours.append(line)
+        elif (name := canonicalize_name(found.name)) in held:
+            ours.append((line, str(name)))
         else:
             plain.append(line)
     return Requirements(tuple(plain), tuple(ours), why)
@@ -66,6 +66,6 @@ def _lines(text: str) -> list[str]:
 def _plain(line: str) -> Requirement | None:
     try:
         found = Requirement(_HASH.sub("", line).strip())
-    except InvalidRequirement:
+    except (InvalidRequirement, ValueError, SyntaxError, RecursionError):  # all but the first in packaging before 26.4
         return None
     return found if found.url is None else None

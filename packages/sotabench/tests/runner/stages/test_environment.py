@@ -282,6 +282,22 @@ def test_setup_script_changes_checkout_home_and_environment_of_its_build_alone(
     assert "later==3.0" not in make_environment(plain, store).lock
 
 
+def test_wheel_of_folders_as_deep_as_may_be_is_copied_for_a_setup_script(checked_out, make_wheel, store):
+    inner = "/".join(480 * "d")
+    make_wheel("small", further={f"small_/{inner}/end.txt": "here"})
+    workplace = checked_out({"requirements.txt": "small\n", "sotabench_setup.sh": "true\n"})
+    environment = make_environment(workplace, store)
+    (packages,) = environment.folder.glob("lib/python3*/site-packages")
+    assert (packages / "small_" / inner / "end.txt").read_text() == "here"
+    assert run_setup(workplace, environment).lock == environment.lock
+
+
+def test_line_of_what_the_platform_holds_with_a_digest_behind_a_tab_is_said(checked_out, store, log):
+    asked = f"torch==1.4.0\t--hash=sha256:{64 * '0'}"
+    assert make_environment(checked_out({"requirements.txt": f"{asked}\n"}), store).is_shared
+    assert any("the platform's own torch" in line for line in log.lines)
+
+
 def test_setup_script_that_fails_fails_the_build(checked_out, store):
     workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": "exit 7\n"})
     environment = make_environment(workplace, store)

@@ -1,7 +1,7 @@
 """Folders of the machine that tasks see: whose they are, what lies in them, what lies where something is to be mounted.
 
 A stranger decides how deep a folder goes. Python's own walks call themselves for every level and hold a descriptor for
-each; what goes down all the way is left to the system's chown, chmod and rm, which do neither and follow no links.
+each; what goes down all the way is left to the system's chown, chmod, cp and rm, which do neither and follow no links.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def own(folder: Path, slot: Slot) -> None:
     if os.geteuid() != 0:
         return
     os.chown(folder, slot.uid, slot.gid, follow_symlinks=False)
-    if _holds_others(folder, slot) and (trouble := _told("chown", "-R", "-h", f"{slot.uid}:{slot.gid}", folder)):
+    if _holds_others(folder, slot) and (trouble := _told(["chown", "-R", "-h", f"{slot.uid}:{slot.gid}"], folder)):
         raise Broken(f"expected to give {folder} to uid {slot.uid}, found: {trouble}")
 
 
@@ -65,18 +65,24 @@ def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:
         yield from found
 
 
+def copy_writable(source: Path, target: Path) -> None:
+    """Copy a folder to a name that is free, links as links, so that its owner may write all of it. Raises Broken."""
+    trouble = _told(["cp", "-a", "-T"], source, target) or _told(["chmod", "-R", "u+w"], target)
+    if trouble:
+        raise Broken(f"expected to copy {source} to {target}, found: {trouble}")
+
+
 def remove(folder: Path) -> None:
     """Remove a folder and all in it, also what was closed against its own user. What cannot be removed stays."""
     if not folder.is_symlink() and folder.is_dir():
         if os.geteuid() != 0:
-            _told("chmod", "-R", "u+rwX", folder)
-        _told("rm", "-rf", folder)
+            _told(["chmod", "-R", "u+rwX"], folder)
+        _told(["rm", "-rf"], folder)
 
 
-def _told(command: str, *options: str | Path) -> str:
+def _told(command: Sequence[str], *places: Path) -> str:
     """The last line of what the command complains of; empty when it did what it was to do."""
-    *words, folder = options
-    done = subprocess.run([command, *words, "--", folder], capture_output=True, check=False)  # noqa: S603 - the system's own
+    done = subprocess.run([*command, "--", *places], capture_output=True, check=False)  # noqa: S603 - the system's own
     said = done.stderr.decode(errors="replace").strip().splitlines()
     return (said or [f"exit code {done.returncode}"])[-1] if done.returncode else ""
 
