@@ -7,6 +7,7 @@ torch from being imported.
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,5 +117,6 @@ def _without_labels(tables: Path, store: Path) -> Mount:
         making.mkdir(parents=True)
         for path in kept:
             shutil.copyfile(path, making / path.name)
+        os.sync()  # else a power cut could leave the name with empty files
         making.rename(copy)
     return Mount(copy, str(tables))

@@ -44,13 +44,15 @@ def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | No
         key = hashlib.sha256("\n".join([workplace.base.described, *lock]).encode()).hexdigest()[:40]
         place = store / "environments" / key
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.is_dir():
+        found = _found(place)
+        if found is None:
             with _held(place.with_name(f"{key}.lock"), workplace):
-                if not place.is_dir():
+                found = _found(place)
+                if found is None:
                     workplace.say("A shared environment is made for these requirements")
-                    _make(workplace, place, lock, scratch)
+                    found = _make(workplace, place, lock, scratch)
         (place / "used").touch()
-        return Shared(place / "environment", tuple(json.loads((place / "frozen.json").read_text())))
+        return found
     finally:
         remove(scratch)
 
@@ -94,7 +96,16 @@ def _resolved(workplace: Workplace, lines: Sequence[str], store: Path, scratch: 
     return lock
 
 
-def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path) -> None:
+def _found(place: Path) -> Shared | None:
+    """The environment, unless there is none, or one whose list cannot be read."""
+    try:
+        frozen = json.loads((place / "frozen.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Shared(place / "environment", tuple(frozen)) if isinstance(frozen, list) else None
+
+
+def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path) -> Shared:
     making = place.with_name(f"{place.name}.making")
     remove(making)
     folder = making / "environment"
@@ -106,7 +117,10 @@ def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path)
     (making / "frozen.json").write_text(json.dumps(frozen))
     (making / "used").touch()
     _make_readable_only(folder)
+    remove(place)  # one that cannot be read
+    os.sync()  # all of it is on the disk before it has its name, whatever cuts the power
     making.rename(place)
+    return Shared(place / "environment", frozen)
 
 
 def _make_readable_only(folder: Path) -> None:

@@ -6,6 +6,7 @@ others meanwhile and this one never, as it does not for what makes it fail, that
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 import time
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchrecord import printable
+from benchrecord.files import move_over
 from sotabench.errors import Broken, SiteRefused, SiteUnreachable, SotabenchError
 
 TIMEOUT = 60.0
@@ -98,6 +100,8 @@ class RunnersSite:
                 with path.open("wb") as file:
                     for chunk in answer.iter_bytes():
                         file.write(chunk)
+                    file.flush()
+                    os.fsync(file.fileno())  # it is never looked at again, not even after a power cut
         except httpx.HTTPError as error:
             raise SiteUnreachable(f"expected a file of the site, found: {error or type(error).__name__}") from error
 
@@ -144,7 +148,7 @@ class Report:
             if found != sha256:
                 raise Broken(f"expected a data set of SHA-256 {sha256}, found {found}")
             coming.chmod(0o644)
-            coming.replace(path)
+            move_over(coming, path)
         except (SiteRefused, SiteUnreachable, OSError) as error:
             raise Broken(f"a data set of the repository could not be fetched: {error}") from error
         finally:

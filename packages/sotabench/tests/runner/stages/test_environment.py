@@ -334,6 +334,25 @@ def test_what_a_killed_maker_left_is_made_anew(checked_out, make_wheel, store):
     assert not place.with_name(f"{place.name}.making").exists()
 
 
+@pytest.mark.parametrize("left", [b"", b'["small==', b"null", None], ids=["empty", "half", "other", "none"])
+def test_environment_that_a_power_cut_left_half_written_is_made_anew(
+    left, new_workplace, checked_out, make_wheel, store, log
+):
+    make_wheel("small")
+    first = make_environment(checked_out({"requirements.txt": "small\n"}), store)
+    frozen = first.folder.parent / "frozen.json"
+    (first.folder / "bin" / "python").unlink()
+    if left is None:
+        frozen.unlink()
+    else:
+        frozen.write_bytes(left)
+    again = checked_out({"requirements.txt": "small\n"}, new_workplace("b"))
+    second = make_environment(again, store)
+    assert second == first
+    assert python(again, second, "import small; print(small.VERSION)") == "1.0"
+    assert log.lines.count("A shared environment is made for these requirements") == 2
+
+
 def test_environments_that_nobody_used_for_days_are_removed(new_workplace, checked_out, make_wheel, store):
     make_wheel("small")
     make_wheel("other")
