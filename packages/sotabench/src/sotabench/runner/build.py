@@ -15,12 +15,13 @@ from sotabench.runner.collecting import Collected, Collector
 from sotabench.runner.environment import Environment, make_environment, run_setup
 from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.inside.shims import SHIMS
+from sotabench.runner.kept import EMPTIED, empty, is_too_much
 from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.shop import Shop
 from sotabench.runner.site import Known
 from sotabench.runner.traces import digest_of
-from sotabench.runner.weights import Fetched, fetch_weights
+from sotabench.runner.weights import Fetched, caches, fetch_weights
 from sotabench.runner.workplace import Workplace
 
 DONE = "/work/done.json"
@@ -99,7 +100,11 @@ def evaluate(attempt: Attempt, workplace: Workplace, prepared: Prepared, shop: S
         )
         limits, devices = shop.evaluation_limits, shop.settings.devices
         task = evaluation_task(workplace, prepared.environment, data, limits, network=network, devices=devices)
-        return workplace.run(with_done(task, workplace.folder / "done.json", known))
+        outcome = workplace.run(with_done(task, workplace.folder / "done.json", known))
+    if network and is_too_much(outcome):  # only then it may write the caches, and they count
+        empty(*caches(workplace))
+        return replace(outcome, reason=f"{outcome.reason}; {EMPTIED}")
+    return outcome
 
 
 def with_done(task: Task, file: Path, known: Known) -> Task:

@@ -29,6 +29,7 @@ from sotabench.runner.installing import (
     uv_variables,
     wanted,
 )
+from sotabench.runner.kept import emptied_if_too_much, empty, is_above_half
 from sotabench.runner.requirements import read_requirements
 from sotabench.runner.sandbox import Limits, Mount, Task, copy_writable, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
@@ -99,7 +100,7 @@ def run_setup(
     workplace.give(workplace.home, workplace.facts)
     trust, trusting = workplace.trusting()
     script = f"bash {SETUP} && exec {workplace.base.python} -I {INSIDE}/environment.py"
-    with _own_cache(workplace) as scratch, workplace.proxy(workplace.index.rules | hosts) as network:
+    with _own_cache(workplace, limits) as scratch, workplace.proxy(workplace.index.rules | hosts) as network:
         outcome = workplace.run(
             Task(
                 command=["/bin/sh", "-c", script],
@@ -127,7 +128,7 @@ def run_setup(
                 network=network,
             )
         )
-    check_outcome(outcome, SETUP)
+        check_outcome(outcome, SETUP)
     lock = _whole_lock(workplace.base, read_frozen(workplace))
     return replace(environment, lock=lock, key=_key(lock))
 
@@ -143,17 +144,24 @@ def _private(workplace: Workplace) -> Environment:
     remove(folder)
     workplace.give(folder, workplace.home)
     install = ("--requirements", "requirements.txt")
-    with _own_cache(workplace) as scratch:
+    with _own_cache(workplace, LIMITS) as scratch:
         frozen = fill(workplace, Filling(folder, scratch, install, from_repository=True))
     return _environment(workplace, folder, frozen, is_shared=False)
 
 
 @contextlib.contextmanager
-def _own_cache(workplace: Workplace) -> Iterator[Mount]:
-    """The repository's own cache of packages: what runs here can spoil it, for that repository alone."""
+def _own_cache(workplace: Workplace, limits: Limits) -> Iterator[Mount]:
+    """The repository's own cache of packages: what runs here can spoil it, for that repository alone.
+
+    It counts for the limits of the stage, and is emptied before it leaves too little of them.
+    """
+    cache = workplace.kept / "uv"
     workplace.kept.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(workplace.kept / "uv.lock"):
-        yield make_scratch(workplace, workplace.kept / "uv")
+    with exclusive_lock(workplace.kept / "uv.lock"), emptied_if_too_much(cache):
+        if cache.is_dir() and is_above_half(cache, limits):
+            workplace.say("The repository's cache of packages was emptied: it was above half of what a stage may use")
+            empty(cache)
+        yield make_scratch(workplace, cache)
 
 
 def _copy(source: Path, target: Path, workplace: Workplace) -> None:

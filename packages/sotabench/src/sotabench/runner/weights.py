@@ -20,7 +20,8 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
-from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, remove
+from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, is_too_much
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task
 from sotabench.runner.traces import State, digest, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
 
@@ -83,12 +84,13 @@ def fetch_weights(
     """What lies in the repository's caches, and is new in its checkout, once its file has run without data.
 
     A file with its own loop fails there, for want of data, and what it fetched until then is kept. Where the same files
-    in the same environment came to their end before, nothing runs. Raises Failed when it takes too much disk.
+    in the same environment came to their end before, nothing runs. Raises Failed when it takes too much disk, and the
+    caches are empty then.
     """
     workplace.kept.mkdir(parents=True, exist_ok=True)
     manifest = workplace.kept / "weights.json"
     build = [tree.tree, [list(one) for one in tree.submodules], environment.key]
-    with exclusive_lock(workplace.kept / "weights.lock"):
+    with exclusive_lock(workplace.kept / "weights.lock"), emptied_if_too_much(*caches(workplace)):
         known, before = _known(manifest)
         if known == build and _unchanged(workplace, before):
             shown = sum(one.is_fetched for one in before)
@@ -121,6 +123,11 @@ def cache_folder(workplace: Workplace) -> Path:
     return workplace.kept / "weights"
 
 
+def caches(workplace: Workplace) -> tuple[Path, Path]:
+    """All that this repository's builds fetched and left to the next ones."""
+    return cache_folder(workplace), _hidden_cache(workplace)
+
+
 def cache_mounts(workplace: Workplace, *, writable: bool) -> tuple[Mount, Mount]:
     """The cache, and the folder that programs take for one without being told, both of this repository alone."""
     return (
@@ -131,7 +138,7 @@ def cache_mounts(workplace: Workplace, *, writable: bool) -> tuple[Mount, Mount]
 
 def prepare_caches(workplace: Workplace, name: str) -> None:
     """Let both be there, the hidden one with a folder of that name in which another can be mounted."""
-    for folder in (cache_folder(workplace), _hidden_cache(workplace)):
+    for folder in caches(workplace):
         folder.mkdir(parents=True, exist_ok=True)
     place = _hidden_cache(workplace) / name
     if place.is_symlink() or (place.exists() and not place.is_dir()):
@@ -192,7 +199,9 @@ def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
 
 
 def _judge(workplace: Workplace, outcome: Outcome) -> None:
-    if outcome.ended in {Ended.OUT_OF_DISK, Ended.TOO_MANY_FILES, Ended.STOPPED}:
+    if is_too_much(outcome):
+        raise TooMuchLeft(f"fetching weights: {outcome.reason}")
+    if outcome.ended is Ended.STOPPED:
         raise Failed(f"fetching weights: {outcome.reason}")
     if not outcome.well:
         workplace.say(
@@ -233,7 +242,7 @@ def _measure(
         url = said.get(shown) or earlier.get((name, sha256), "")
         found.append(Fetched(url, facts.st_size, sha256, name, state(facts), stat.S_ISLNK(facts.st_mode)))
         if len(found) > MOST_FILES:
-            raise Failed(f"expected at most {MOST_FILES} files in the caches, found more")
+            raise TooMuchLeft(f"expected at most {MOST_FILES} files in the caches, found more")
     return sorted(found, key=lambda one: one.path)
 
 
@@ -243,9 +252,8 @@ def _cached(workplace: Workplace) -> Iterator[_Found]:
         try:
             for name, path, facts in walk(folder):
                 yield prefix + name, path, facts
-        except Failed:  # no later build could be rid of it
-            remove(folder)
-            raise
+        except Failed as error:  # no later build could be rid of it
+            raise TooMuchLeft(str(error)) from error
 
 
 def _changed(workplace: Workplace, there: Mapping[str, Mapping[str, State]]) -> Iterator[_Found]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sotabench.errors import Failed
 from sotabench.runner.egress import Rules
+from sotabench.runner.kept import TooMuchLeft, is_too_much
 from sotabench.runner.package_index import PackageIndex
 from sotabench.runner.sandbox import Ended, Mount, Outcome, Sandbox, Slot, Task, own
 
@@ -99,6 +100,8 @@ class Workplace:
 
 
 def check_ended(outcome: Outcome, what: str) -> None:
-    """Raise Failed when the task did not come to its own end; its exit code is not looked at."""
+    """Raise Failed, or TooMuchLeft, when the task did not come to its own end; its exit code is not looked at."""
+    if is_too_much(outcome):
+        raise TooMuchLeft(f"{what}: {outcome.reason}")
     if outcome.ended is not Ended.EXITED:
         raise Failed(f"{what}: {outcome.reason}")

@@ -1,8 +1,11 @@
 """What a hostile repository leaves in folders, and what it finds in them."""
 
+from dataclasses import replace
+
 import pytest
 
 from sotabench.runner.sandbox import remove
+from sotabench.server.builds.services import build_push
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,3 +40,19 @@ def test_folders_three_thousand_deep_in_the_caches(nets, shop, say):
     say(f"stopped: {first.build.reason}")
     assert first.status == "failed", first.log
     assert nets.push("call(5)", weights__py="").status == "finished"
+
+
+def test_cache_that_an_evaluation_with_network_fills_is_emptied(nets, shop, say):
+    nets.row.has_network = True
+    nets.row.save()
+    small = replace(shop, settings=replace(shop.settings, disk=100 << 20))
+    fill = "for name in 'ab':\n    Path('/work/cache', name).write_bytes(bytes(75_000_000))\ntime.sleep(60)"
+    build_push(nets.row, commit=nets.commit(f"call(4)\n{fill}"), branch="main")
+    first = nets.work.run(shop=small)
+    say(f"stopped: {first.build.reason}")
+    assert first.status == "failed", first.log
+    assert "its cache was emptied: the next build begins without it" in first.build.reason
+    build_push(nets.row, commit=nets.commit("print('LEFT', os.listdir('/work/cache'))\ncall(5)"), branch="main")
+    second = nets.work.run(shop=small)
+    assert second.status == "finished", second.log
+    assert "LEFT []" in second.log

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -184,6 +185,36 @@ for _ in range(1500):
     os.mkdir("a")
     os.chdir("a")
 """
-    with pytest.raises(Failed, match="at most 500 levels, found more in hidden"):
+    with pytest.raises(Failed, match="at most 500 levels, found more in hidden; its cache was emptied"):
         published(text)
     remove(published.place.kept)  # pytest could not
+
+
+EMPTIED = "its cache was emptied: the next build begins without it"
+MORE = """
+import os, time
+with open(os.path.join(os.environ["XDG_CACHE_HOME"], "{name}"), "wb") as file:
+    file.write(os.urandom(1_000_000))
+time.sleep({seconds})
+"""
+
+
+def test_cache_that_grew_over_the_limit_is_emptied_and_the_next_build_goes_on(published):
+    limits = replace(LIMITS, disk=2_500_000)
+    for name in "ab":
+        published(MORE.format(name=name, seconds=0), tree=replace(TREE, tree=name), limits=limits)
+    with pytest.raises(Failed, match=f"fetching weights: stopped at .*; {EMPTIED}"):
+        published(MORE.format(name="c", seconds=60), tree=replace(TREE, tree="c"), limits=limits)
+    found = published(MORE.format(name="c", seconds=0), tree=replace(TREE, tree="d"), limits=limits)
+    assert [one.path for one in found] == [".cache/c"]
+
+
+def test_cache_of_too_many_files_is_emptied_and_the_next_build_goes_on(published):
+    text = """
+import os
+for number in range(20_001):
+    open(os.path.join(os.environ["XDG_CACHE_HOME"], str(number)), "w").close()
+"""
+    with pytest.raises(Failed, match=f"at most 20000 files in the caches, found more; {EMPTIED}"):
+        published(text)
+    assert [found.sha256 for found in published()] == [SHA256]

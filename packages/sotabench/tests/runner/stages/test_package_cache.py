@@ -1,0 +1,50 @@
+"""A repository's own cache of packages, which its own code can write, does not grow until nothing can be built."""
+
+from dataclasses import replace
+
+import pytest
+
+from sotabench.errors import Failed
+from sotabench.runner.environment import make_environment, run_setup
+from sotabench.runner.installing import LIMITS
+
+SMALL = replace(LIMITS, disk=32_000_000, files=2_000)
+EMPTIED = "its cache was emptied: the next build begins without it"
+
+
+@pytest.fixture
+def set_up(checked_out, store):
+    """Runs a setup script, in the same repository every time."""
+
+    def run(script):
+        workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": script})
+        run_setup(workplace, make_environment(workplace, store), limits=SMALL)
+        return workplace
+
+    return run
+
+
+FILLS = {
+    "bytes": "head -c 17000000 /dev/urandom > /work/uv/left",
+    "files": "for n in $(seq 1100); do : > /work/uv/left$n; done",
+    "levels": "cd /work/uv; for n in $(seq 600); do mkdir left; cd left; done",
+}
+
+
+@pytest.mark.parametrize("fill", FILLS.values(), ids=FILLS)
+def test_cache_of_packages_above_half_the_limit_is_emptied_before_the_stage(set_up, fill, log):
+    set_up(f"set -e\n{fill}\n")
+    workplace = set_up("set -e\nls /work/uv; ! ls /work/uv | grep left\n")
+    assert not list(workplace.kept.glob("uv/left*"))
+    assert "The repository's cache of packages was emptied" in log.text
+
+
+def test_cache_of_packages_below_half_the_limit_stays(set_up):
+    set_up("set -e\nhead -c 15000000 /dev/urandom > /work/uv/left\n")
+    assert (set_up("ls -l /work/uv/left\n").kept / "uv/left").stat().st_size == 15_000_000
+
+
+def test_setup_script_that_is_stopped_for_its_disk_begins_with_an_empty_cache_the_next_time(set_up):
+    with pytest.raises(Failed, match=f"sotabench_setup.sh: stopped at .*; {EMPTIED}"):
+        set_up("head -c 40000000 /dev/urandom > /work/uv/left; sleep 60\n")
+    set_up("! ls /work/uv | grep left\n")
