@@ -111,7 +111,11 @@ def _address(source: Source) -> _Address:
         raise Failed(f"expected the name of a branch, found {source.branch!r}")
     if found := _SCP.fullmatch(source.url):
         return _Address("ssh", found["host"].lower(), 22)
-    parts = urlsplit(source.url)
+    try:
+        parts = urlsplit(source.url)
+        port = parts.port
+    except ValueError as error:
+        raise Failed(f"expected an address with https or ssh, found {source.url!r}: {error}") from error
     if parts.scheme == "file":
         if not source.by_operator:
             raise Failed("expected an address with https or ssh, found a folder of this machine")
@@ -119,7 +123,7 @@ def _address(source: Source) -> _Address:
     host = normal_host(parts.hostname or "")
     if parts.scheme not in {"https", "ssh"} or host is None:
         raise Failed(f"expected an address with https or ssh, found {source.url!r}")
-    return _Address(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 22))
+    return _Address(parts.scheme, host, port or (443 if parts.scheme == "https" else 22))
 
 
 def _network(workplace: Workplace, rules: Rules) -> contextlib.AbstractContextManager[Path | None]:
@@ -138,7 +142,14 @@ def _means(
         url, protocols = _SOURCE, "file:https:ssh"
     else:
         rules |= Rules.of([f"{address.host}:{address.port}"])
-    wanted = {"url": url, "branch": source.branch, "commit": source.commit, "facts": FACTS, "shown": _shown(source.url)}
+    wanted = {
+        "url": url,
+        "branch": source.branch,
+        "commit": source.commit,
+        "shown": _shown(source.url),
+        "facts": FACTS,
+        "has_network": rules != NO_HOSTS,
+    }
     variables = {
         "SOTABENCH_CHECKOUT": json.dumps(wanted),
         "GIT_ALLOW_PROTOCOL": protocols,

@@ -204,6 +204,9 @@ class _Host(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
+        if self.server.is_overloaded(self.server.asked):
+            self.send_error(503)
+            return
         if self.path in self.server.files:
             self.send_response(200)
             self.send_header("Content-Length", str(len(self.server.files[self.path])))
@@ -220,6 +223,9 @@ class _Host(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.server.asked.append(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.is_overloaded(self.server.asked):
+            self.send_error(503)
+            return
         if self.path.endswith("/info/lfs/objects/batch"):
             self._batch(json.loads(body))
         else:
@@ -299,6 +305,7 @@ def host(certificate, tmp_path):
     context.load_cert_chain(*certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.root, server.asked, server.files = tmp_path / "work", [], {}
+    server.is_overloaded = lambda asked: False  # given all that was asked for, the last of it now
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server

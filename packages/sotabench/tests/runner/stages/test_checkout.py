@@ -99,6 +99,8 @@ def test_required_file_that_leads_out_of_the_repository_is_missing(workplace, re
         ({"url": "--upload-pack=id"}, "expected an address with https or ssh"),
         ({"url": "-oProxyCommand=id"}, "expected an address with https or ssh"),
         ({"url": "ssh://-oProxyCommand=id/a"}, "expected an address with https or ssh"),
+        ({"url": "https://[git.test/a"}, "expected an address with https or ssh"),
+        ({"url": "https://git.test:port/a"}, "expected an address with https or ssh"),
         ({"commit": "HEAD"}, "expected the full name of a commit"),
         ({"commit": "--output=/x"}, "expected the full name of a commit"),
         ({"branch": "--upload-pack=id"}, "expected the name of a branch"),
@@ -149,7 +151,7 @@ def test_hooks_filters_and_settings_of_a_repository_run_nothing(workplace, repos
 def test_host_that_does_not_answer_is_not_the_repositorys_fault(new_workplace, certificate, unused_tcp_port):
     place = new_workplace("silent", certificates=certificate[0])
     url = f"https://git.test:{unused_tcp_port}/repository/.git"
-    with pytest.raises(Broken, match="the host of https://git.test:.* does not answer"):
+    with pytest.raises(Broken, match="a host of https://git.test:.* does not answer"):
         check_out(place, Source(url, "main", "0" * 40))
 
 

@@ -18,9 +18,13 @@ REMOTE = "refs/remotes/origin/"
 GITLINK = "160000"
 MOST_DEPTH = 10
 SILENT = re.compile(
-    r"Could not resolve|Failed to connect|timed out|Connection (?:refused|reset)|tunnel failed, response 50|"
-    r"returned error: 50|unexpected disconnect|the proxy (?:hung up|refused .* 50)"
+    r"Could not resolve|Failed to connect|timed out|Connection (?:refused|reset)|tunnel failed, response 50[24]|"
+    r"returned error: 50|unexpected disconnect|the proxy (?:hung up|refused .* 50[24])|"
+    # the same in the words of Git LFS
+    r"from HTTP 50|: Bad Gateway|: Gateway Time-?out|i/o timeout|Client\.Timeout|connection reset|unexpected EOF"
 )
+# What a submodule on the sandbox's own loopback, which nobody can reach, makes of these.
+NOWHERE = re.compile(r"(?://|@|connect to |dial tcp )(?:[\w.-]+\.)?(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=[\s:/'\"])")
 LARGE_FILES = (
     *("-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.smudge=git-lfs smudge -- %f"),
     *("-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true"),
@@ -48,7 +52,7 @@ def main() -> None:
 
 
 def check_out(url: str, branch: str, commit: str) -> "dict[str, Any]":
-    """The facts of the tree. Raises Failed."""
+    """The facts of the tree. Raises Failed, and Unreachable."""
     git("init", "--quiet", f"--object-format={'sha256' if len(commit) == 64 else 'sha1'}")
     git("remote", "add", "--", "origin", url)
     tip = fetch_tip(branch)
@@ -64,13 +68,9 @@ def check_out(url: str, branch: str, commit: str) -> "dict[str, Any]":
 
 
 def fetch_tip(branch: str) -> str:
-    """The branch's newest commit, fetched alone. Raises Unreachable too."""
+    """The branch's newest commit, fetched alone."""
     reference = f"+refs/heads/{branch}:{REMOTE}{branch}"
-    done = run("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", reference, hear=True)
-    print(done.stderr, end="")
-    if done.returncode and SILENT.search(done.stderr):
-        raise Unreachable(f"the host of {WANTED['shown']} does not answer: git's words are above")
-    if done.returncode:
+    if not fetched("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", reference):
         raise Failed(f"git could not fetch the branch {branch} from {WANTED['shown']}: its words are above")
     return git("rev-parse", REMOTE + branch)
 
@@ -82,7 +82,7 @@ def check_reachable(url: str, branch: str, commit: str) -> None:
     reference = f"refs/heads/{branch}:refs/heads/{branch}"
     there = ("--git-dir", history)
     run(*there, "remote", "add", "--", "origin", url)
-    run(*there, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", "origin", reference)
+    fetched(*there, "fetch", "--quiet", "--no-tags", "--filter=tree:0", "--", "origin", reference, quiet=True)
     offline = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
     found = run(*there, "merge-base", "--is-ancestor", commit, f"refs/heads/{branch}", quiet=True, variables=offline)
     shutil.rmtree(history, ignore_errors=True)
@@ -92,10 +92,10 @@ def check_reachable(url: str, branch: str, commit: str) -> None:
 
 def fetch_commit(branch: str, commit: str) -> None:
     """The commit alone, or the whole branch where the host gives no commit by its name."""
-    if run("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", commit, quiet=True).returncode == 0:
+    if fetched("fetch", "--quiet", "--no-tags", "--depth=1", "--", "origin", commit, quiet=True):
         return
     reference = f"+refs/heads/{branch}:{REMOTE}{branch}"
-    if run("fetch", "--quiet", "--no-tags", "--unshallow", "--", "origin", reference).returncode:
+    if not fetched("fetch", "--quiet", "--no-tags", "--unshallow", "--", "origin", reference):
         raise Failed(f"git could not fetch the commit {commit} from {WANTED['shown']}: its words are above")
 
 
@@ -104,7 +104,7 @@ def fetch_submodules() -> None:
     if not os.path.isfile(".gitmodules"):
         return
     update = ("submodule", "--quiet", "update", "--init", "--recursive", "--checkout", "--force")
-    if run(*update, "--depth=1", quiet=True).returncode and run(*update).returncode:
+    if not (fetched(*update, "--depth=1", quiet=True, elsewhere=True) or fetched(*update, elsewhere=True)):
         raise Failed(f"git could not fetch the submodules of {WANTED['shown']}: its words are above")
 
 
@@ -116,7 +116,7 @@ def fetch_large_files(listed: "list[tuple[str, str]]") -> None:
     if shutil.which("git-lfs") is None:
         print("This runner has no Git LFS: the files that it keeps stay pointers; its operator can install git-lfs")
         return
-    if run(*LARGE_FILES, "lfs", "pull").returncode:
+    if not fetched(*LARGE_FILES, "lfs", "pull", elsewhere=True):
         raise Failed(f"Git LFS could not fetch the large files of {WANTED['shown']}: its words are above")
 
 
@@ -141,6 +141,21 @@ def content(name: str) -> str:
         return ""
     with open(name, encoding="utf-8", errors="replace") as file:
         return file.read(1 << 16)
+
+
+def fetched(*words: str, quiet: bool = False, elsewhere: bool = False) -> bool:
+    """Whether git could do what takes a host; why not is in the log, unless the call is `quiet`.
+
+    `elsewhere` is for addresses that the repository itself names. Raises Unreachable when a host does not answer.
+    """
+    done = run(*words, hear=True)
+    lines = done.stderr.splitlines() if done.returncode and WANTED["has_network"] else []
+    silent = any(SILENT.search(line) and not (elsewhere and NOWHERE.search(line)) for line in lines)
+    if silent or not quiet:
+        print(done.stderr, end="", flush=True)
+    if silent:
+        raise Unreachable(f"a host of {WANTED['shown']} does not answer: git's words are above")
+    return done.returncode == 0
 
 
 def git(*words: str) -> str:
