@@ -230,3 +230,52 @@ def test_what_a_build_closed_against_its_own_user_is_removed():
             os._exit(0)
         os.waitpid(child, 0)
         assert not folder.exists()
+
+
+@pytest.fixture
+def upload(tmp_path):
+    file = tmp_path / "upload"
+    file.write_text("labels")
+    return file
+
+
+def test_a_folder_where_a_file_is_to_be_mounted_is_refused_in_plain_words(either, upload):
+    (either.checkout / ".data/mine.csv/inner").mkdir(parents=True)
+    own(either.checkout, either.sandbox.slot)
+    with pytest.raises(
+        Failed, match=r"expected a file or nothing at /build/\.data/mine\.csv, found a folder; remove it"
+    ):
+        either.run("true", mounts=[Mount(upload, "/build/.data/mine.csv")])
+
+
+@pytest.mark.parametrize("source", ["upload", "data"])
+def test_a_file_where_the_folder_of_a_mount_is_to_be_is_refused_in_plain_words(either, source, request):
+    (either.checkout / ".data").mkdir()
+    (either.checkout / ".data/mine").touch()
+    with pytest.raises(Failed, match=r"expected a folder or nothing at /build/\.data/mine, found a file; remove it"):
+        either.run("true", mounts=[Mount(request.getfixturevalue(source), "/build/.data/mine/inner")])
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_folders_that_the_repository_closed_hold_mounts_all_the_same(either, upload, data, mode):
+    (either.checkout / ".data/vision").mkdir(parents=True)
+    own(either.checkout, either.sandbox.slot)
+    for place in (".data/vision", ".data", ""):
+        (either.checkout / place).chmod(mode)
+    mounts = [Mount(upload, "/build/.data/new/mine.csv"), Mount(data, "/build/.data/vision/imagenet")]
+    assert either.run("cat", ".data/new/mine.csv", ".data/vision/imagenet/val/one.jpeg", mounts=mounts).well, (
+        either.text
+    )
+    assert either.text == "labelspixels"
+
+
+def test_mount_points_that_are_made_are_the_tasks_own(inside, upload, data):
+    mounts = [Mount(upload, "/build/.data/new/mine.csv"), Mount(data, "/build/.data/vision/imagenet")]
+    assert inside.run("sh", "-c", "touch .data/a .data/new/b .data/vision/c", mounts=mounts).well, inside.text
+    assert inside.run("rm", "-r", ".data").well, inside.text
+
+
+def test_checkout_that_its_own_code_closed_is_open_in_the_next_stage(either):
+    own(either.checkout, either.sandbox.slot)
+    assert either.run("chmod", "0", ".").well
+    assert either.run("touch", "more").well, either.text

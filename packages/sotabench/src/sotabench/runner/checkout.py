@@ -244,13 +244,21 @@ def _found(workplace: Workplace) -> Tree:
 def _check_files(workplace: Workplace) -> None:
     root = workplace.repository.resolve()
     places = [(name, root / name) for name in REQUIRED]
-    missing = [name for name, place in places if not (place.is_file() and place.resolve().is_relative_to(root))]
+    missing = [name for name, place in places if not _is_file_in(root, place)]
     if missing:
         raise Failed(f"expected {' and '.join(REQUIRED)} at the root of the repository, found no {missing[0]}")
     data = workplace.repository / ".data"
     if data.is_symlink() or (data.exists() and not data.is_dir()):
         data.unlink()
         workplace.say("The repository's own .data is no folder: it was removed, for the data sets lie there")
+
+
+def _is_file_in(root: Path, place: Path) -> bool:
+    """Whether it is, or leads to, a file in the folder; a link may lead to what cannot be looked for."""
+    try:
+        return place.is_file() and place.resolve().is_relative_to(root)
+    except OSError:
+        return False
 
 
 def _size(folder: Path) -> int:

@@ -80,7 +80,7 @@ def make_environment(workplace: Workplace, store: Path) -> Environment:
     if shared is None:
         workplace.say("An environment of this build alone: not everything can be had as a wheel")
         return _private(workplace)
-    if (workplace.repository / SETUP).exists():
+    if _has_setup(workplace):
         own_copy = workplace.folder / "environment"
         _copy(shared.folder, own_copy, workplace)
         return _environment(workplace, own_copy, shared.frozen, is_shared=False)
@@ -95,7 +95,7 @@ def run_setup(
     It may change the checkout, the home folder and its environment, all of this build alone. `hosts` are those of the
     operator's list, beside the package index. Raises Failed when it fails.
     """
-    if not (workplace.repository / SETUP).exists():
+    if not _has_setup(workplace):
         return environment
     workplace.give(workplace.home, workplace.facts)
     trust, trusting = workplace.trusting()
@@ -131,6 +131,13 @@ def run_setup(
         check_outcome(outcome, SETUP)
     lock = _whole_lock(workplace.base, read_frozen(workplace))
     return replace(environment, lock=lock, key=_key(lock))
+
+
+def _has_setup(workplace: Workplace) -> bool:
+    try:
+        return (workplace.repository / SETUP).exists()
+    except OSError:  # a link to what cannot be looked for
+        return False
 
 
 def _held_sentence(line: str, name: str, base: Base) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from sotabench.errors import Broken
+from sotabench.errors import Broken, Failed
 from sotabench.runner.environment import Environment
 from sotabench.runner.sandbox import Limits, Mount, Task
 from sotabench.runner.weights import VARIABLES, cache_mounts, prepare_caches
@@ -80,12 +80,22 @@ def _told(data: Data) -> dict[str, str]:
     return told
 
 
+def _check_uploads(data: Data) -> None:
+    """Raise Failed for an uploaded file where the folder of other data has to be."""
+    inner = [*data.uploads, *([USUAL] if data.imagenet else [])]
+    for name, source in data.uploads.items():
+        below = next((other for other in inner if PurePosixPath(name) in PurePosixPath(other).parents), None)
+        if below and not source.is_dir():
+            raise Failed(f"expected a folder at {name} for {below}, found an uploaded file; delete one of them")
+
+
 def _data_mounts(data: Data) -> list[Mount]:
     mounts = []
     if data.imagenet:
         mounts += [Mount(data.imagenet, f"{DATA}/imagenet"), Mount(data.imagenet, f"{REPOSITORY}/{USUAL}")]
     if data.prepared:
         mounts.append(Mount(data.prepared, PREPARED))
+    _check_uploads(data)
     for name, source in data.uploads.items():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or path.parts[:1] != (".data",) or len(path.parts) < 2:

@@ -21,7 +21,7 @@ from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
 from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, is_too_much
-from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, open_folder
 from sotabench.runner.traces import State, digest, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
 
@@ -140,6 +140,7 @@ def prepare_caches(workplace: Workplace, name: str) -> None:
     """Let both be there, the hidden one with a folder of that name in which another can be mounted."""
     for folder in caches(workplace):
         folder.mkdir(parents=True, exist_ok=True)
+    open_folder(_hidden_cache(workplace))  # an earlier build may have closed it
     place = _hidden_cache(workplace) / name
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         place.unlink()
@@ -191,6 +192,7 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
 
 def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
     """Whether it came to its end; otherwise there may be more to fetch, were it only that a host was silent."""
+    open_folder(workplace.facts)  # the setup script may have closed it
     (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
     with workplace.proxy(hosts) as network:
         outcome = workplace.run(replace(task, network=network))

@@ -89,6 +89,15 @@ def test_required_file_that_leads_out_of_the_repository_is_missing(workplace, re
         check_out(workplace, of_operator(repository, commit))
 
 
+@pytest.mark.parametrize("name", ["sotabench.py", "requirements.txt"])
+def test_required_file_that_is_a_link_to_no_possible_name_is_missing(name, workplace, repository):
+    (repository.folder / name).symlink_to("x" * 300)
+    present = {"sotabench.py", "requirements.txt"} - {name}
+    commit = repository.commit(dict.fromkeys(present, "x"), required=False)
+    with pytest.raises(Failed, match=f"found no {name}"):
+        check_out(workplace, of_operator(repository, commit))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

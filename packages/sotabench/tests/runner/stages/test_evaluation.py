@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sotabench.errors import Broken
+from sotabench.errors import Broken, Failed
 from sotabench.runner.environment import make_environment
 from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.sandbox import Limits
@@ -90,3 +90,12 @@ def test_upload_is_mounted_below_data_alone(path, checked_out, store, tmp_path):
     workplace = checked_out({"requirements.txt": ""})
     with pytest.raises(Broken, match="below .data/"):
         evaluation_task(workplace, make_environment(workplace, store), Data(uploads={path: tmp_path}), LIMITS)
+
+
+@pytest.mark.parametrize("outer", [".data/mine", ".data/vision"])
+def test_uploaded_file_in_the_place_of_a_folder_of_data_is_refused_in_plain_words(outer, checked_out, store, tmp_path):
+    (tmp_path / "file").touch()
+    data = Data(imagenet=tmp_path, uploads={outer: tmp_path / "file", ".data/mine/two": tmp_path / "file"})
+    workplace = checked_out({"requirements.txt": ""})
+    with pytest.raises(Failed, match=f"expected a folder at {outer} .*, found an uploaded file; delete one of them"):
+        evaluation_task(workplace, make_environment(workplace, store), data, LIMITS)

@@ -48,3 +48,10 @@ def test_setup_script_that_is_stopped_for_its_disk_begins_with_an_empty_cache_th
     with pytest.raises(Failed, match=f"sotabench_setup.sh: stopped at .*; {EMPTIED}"):
         set_up("head -c 40000000 /dev/urandom > /work/uv/left; sleep 60\n")
     set_up("! ls /work/uv | grep left\n")
+
+
+def test_setup_script_that_is_a_link_to_no_possible_name_is_none(checked_out, store):
+    workplace = checked_out({"requirements.txt": ""})
+    (workplace.repository / "sotabench_setup.sh").symlink_to("x" * 300)
+    environment = make_environment(workplace, store)
+    assert run_setup(workplace, environment) == environment

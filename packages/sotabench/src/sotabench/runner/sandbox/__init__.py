@@ -16,7 +16,7 @@ attacked in `tests/runner/` is stopped. **Not** stopped:
 - another process of the same user on the machine, outside any sandbox, that wants to break in.
 """
 
-from sotabench.runner.sandbox.folders import copy_writable, entries_below, own, remove
+from sotabench.runner.sandbox.folders import copy_writable, entries_below, open_folder, own, remove
 from sotabench.runner.sandbox.groups import find_groups
 from sotabench.runner.sandbox.interpreter import interpreter_mounts
 from sotabench.runner.sandbox.plan import Ended, Limits, Mount, Outcome, Sandbox, Slot, Task
@@ -36,6 +36,7 @@ __all__ = [
     "entries_below",
     "find_groups",
     "interpreter_mounts",
+    "open_folder",
     "own",
     "remove",
 ]

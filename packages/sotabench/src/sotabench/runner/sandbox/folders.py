@@ -7,6 +7,7 @@ each; what goes down all the way is left to the system's chown, chmod, cp and rm
 import contextlib
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -88,23 +89,53 @@ def _told(command: Sequence[str], *places: Path) -> str:
 
 
 def clear_mount_points(mounts: Sequence[Mount]) -> None:
-    """Remove links where a mount lies inside of another one, as a repository's own `.data`.
+    """Free the way to where a mount lies inside of another one, as a repository's own `.data`.
 
-    Raises Failed when a file is in the way.
+    Links are removed, and folders that were closed are opened. Raises Failed for a file where a folder is to be, and
+    for a folder where a file is.
     """
     for mount in mounts:
+        if mount.writable and mount.source.is_dir():
+            open_folder(mount.source)
+    for mount in mounts:
         outer = _around(mount, mounts)
-        if outer is None or not outer.writable:
+        if outer is None or not outer.writable or not mount.source.exists():
             continue
-        place = outer.source
-        for name in PurePosixPath(mount.target).relative_to(outer.target).parts:
-            place = place / name
+        for place in _way(mount, outer):
+            open_folder(place.parent)
             if place.is_symlink():
                 place.unlink()
             if not place.exists():
                 break
-            if not place.is_dir() and mount.source.is_dir():
-                raise Failed(f"expected a folder or nothing at {_inside(place, outer)}, found a file; remove it")
+            is_folder = mount.source.is_dir() or place != _place(mount, outer)
+            if place.is_dir() != is_folder:
+                expected, found = ("folder", "file") if is_folder else ("file", "folder")
+                where = _inside(place, outer)
+                raise Failed(f"expected a {expected} or nothing at {where}, found a {found}; remove it")
+
+
+def make_mount_points(mounts: Sequence[Mount], slot: Slot) -> None:
+    """Let there be something to mount on, the slot's; `clear_mount_points` has freed the way."""
+    for mount in mounts:
+        outer = _around(mount, mounts)
+        if outer is None or not outer.writable or not mount.source.exists():
+            continue
+        for place in _way(mount, outer):
+            if place.exists():
+                continue
+            if mount.source.is_dir() or place != _place(mount, outer):
+                place.mkdir(mode=0o755)
+            else:
+                place.touch(mode=0o644)
+            if os.geteuid() == 0:
+                os.chown(place, slot.uid, slot.gid)
+
+
+def open_folder(folder: Path) -> None:
+    """Let its owner read and change it, whoever closed it."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o700 != 0o700:
+        folder.chmod(mode | 0o700)
 
 
 def as_outside(task: Task) -> Task:
@@ -135,7 +166,7 @@ def linked(mounts: Sequence[Mount]) -> Iterator[None]:
             outer = _around(mount, mounts)
             if outer is None or not outer.writable:  # what hides a part of what may only be read cannot hide it here
                 continue
-            place = outer.source / PurePosixPath(mount.target).relative_to(outer.target)
+            place = _place(mount, outer)
             if place.resolve() == mount.source.resolve():
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +188,17 @@ def _around(mount: Mount, mounts: Sequence[Mount]) -> Mount | None:
     target = PurePosixPath(mount.target)
     outer = [other for other in mounts if PurePosixPath(other.target) in target.parents]
     return max(outer, key=lambda other: len(PurePosixPath(other.target).parts), default=None)
+
+
+def _place(mount: Mount, outer: Mount) -> Path:
+    """Where a mount lies in the source of the one around it."""
+    return outer.source / PurePosixPath(mount.target).relative_to(outer.target)
+
+
+def _way(mount: Mount, outer: Mount) -> list[Path]:
+    """The places that lead there, the uppermost first."""
+    place = _place(mount, outer)
+    return [*reversed([above for above in place.parents if outer.source in above.parents]), place]
 
 
 def _inside(place: Path, outer: Mount) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sotabench.errors import Broken
 from sotabench.runner.sandbox import bubblewrap
-from sotabench.runner.sandbox.folders import as_outside, clear_mount_points, linked
+from sotabench.runner.sandbox.folders import as_outside, clear_mount_points, linked, make_mount_points
 from sotabench.runner.sandbox.interpreter import interpreter_mounts, own_interpreter
 from sotabench.runner.sandbox.plan import Ended, Mount, Outcome, Slot, Task, verdict
 from sotabench.runner.sandbox.processes import Descendants, Namespace, threads_of
@@ -37,6 +37,7 @@ class Bubblewrap:
         """As `Sandbox.run`."""
         task = with_bridge(task)
         clear_mount_points(task.mounts)
+        make_mount_points(task.mounts, self.slot)
         said = bytearray()
 
         def keep_beginning(block: bytes) -> None:
