@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uv
 
+from benchrecord import printable
 from benchrecord.errors import BenchRecordError
 from benchrecord.files import read_strangers_file
 from sotabench.errors import Broken, Failed
@@ -36,6 +37,7 @@ _OWN_VARIABLES = {
     "UV_EXCLUDE": EXCLUDED,
 }
 MOST_FROZEN = 4 << 20
+_MOST_LISTED, _LONGEST_LISTED = 1 << 20, 2000
 _WORDS = 3000
 _SILENT = re.compile(
     r"error sending request|tunnel error|dns error|operation timed out|status (?:server|50)", re.IGNORECASE
@@ -149,12 +151,19 @@ def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
 
 
 def read_frozen(workplace: Workplace) -> tuple[str, ...]:
-    """The list that was left among the facts."""
+    """The list that was left among the facts, as a record can hold it. Raises Failed."""
     try:
-        text = read_strangers_file(workplace.facts / "frozen.txt", limit=MOST_FROZEN, error=BenchRecordError)
+        text = read_strangers_file(workplace.facts / "frozen.txt", limit=_MOST_LISTED, error=BenchRecordError)
     except BenchRecordError as error:
         raise Failed(f"uv wrote no list of what is installed: {error}") from error
-    return tuple(sorted(line for line in text.decode(errors="replace").splitlines() if line.strip()))
+    lines = sorted(line for line in text.decode(errors="replace").splitlines() if line.strip())
+    for line in lines:
+        if len(line) > _LONGEST_LISTED or not line.isprintable():
+            raise Failed(
+                f"expected names and versions of what is installed in lines of at most {_LONGEST_LISTED} printable "
+                f"characters, found {printable(line, 100)!r}"
+            )
+    return tuple(lines)
 
 
 def wanted(workplace: Workplace, filling: Filling | None = None) -> dict[str, str]:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from sotabench.runner.sandbox import entries_below
 
+LONGEST_LINE = 4000
+"""Characters: a record's text may be longer, but a path with all of it escaped is longer still."""
+
 _BLOCK = 1 << 20
 
 State = tuple[int, int, int]
@@ -46,6 +49,14 @@ def digest(path: Path) -> str:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()
+
+
+def line_of(digest: str, path: str) -> str:
+    """Both on one line of a record; what is too long for one is cut, and ends in a digest of all of it."""
+    line = f"{digest} {path}"
+    if len(line) <= LONGEST_LINE:
+        return line
+    return f"{line[: LONGEST_LINE - 100]}... sha256 {hashlib.sha256(line.encode()).hexdigest()}"
 
 
 def digest_of(lines: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """What a hostile repository prints, calls itself and never ends; pages and `sb build log` stay harmless."""
 
+import hashlib
 import threading
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ from django.test import Client
 from sotabench.runner.log import MOST_OUTPUT
 from sotabench.server.builds.models import Attempt
 from sotabench.server.builds.services import build_now, build_push
+from sotabench.server.datasets.files import kept_file
+from sotabench.server.datasets.models import Dataset
 from sotabench.server.web.addresses import build_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,3 +128,67 @@ def test_log_and_results_of_a_private_repository(nets, bob, say):
             answer = client.get(address)
             assert answer.status_code in {302, 401, 403, 404}, address
     say(f"stopped: {len(addresses)} addresses say that there is nothing")
+
+
+LONG = "/".join(["a" * 100, "b" * 100, "c" * 100])  # longer than a key of a record may be
+
+
+def test_long_path_of_an_upload_is_among_the_inputs_and_no_reason_to_refuse_a_result(nets, ada, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "files"
+    path, sha256 = f".data/{LONG}.csv", hashlib.sha256(b"data").hexdigest()
+    upload = nets.row.uploads.create(
+        user=ada, path=path, size=4, sha256=sha256, part_size=4, part_number=1, state="finished"
+    )
+    Dataset.objects.create(repository=nets.row, upload=upload, path=path, size=4, sha256=sha256)
+    kept_file(nets.row.pk, sha256).parent.mkdir(parents=True)
+    kept_file(nets.row.pk, sha256).write_bytes(b"data")
+    ended = nets.push(f"print('UPLOAD', Path('{path}').read_text() if EVALUATING else '')\ncall(4)")
+    assert ended.status == "finished", ended.log
+    assert "UPLOAD data" in ended.log
+    assert ended.build.inputs["files"] == [f"{sha256} {path}"]
+
+
+def test_long_path_of_a_submodule_is_among_the_inputs_and_no_reason_to_refuse_a_result(nets):
+    inner = nets.commit("call(4)")
+    (nets.folder / ".gitmodules").write_text(f'[submodule "part"]\n\tpath = {LONG}\n\turl = /work/source\n')
+    nets.git("add", ".gitmodules")
+    nets.git("update-index", "--add", "--cacheinfo", f"160000,{inner},{LONG}")
+    nets.git("commit", "--quiet", "-m", "a submodule")
+    build_push(nets.row, commit=nets.git("rev-parse", "HEAD"), branch="main")
+    ended = nets.work.run()
+    assert ended.status == "finished", ended.log
+    assert ended.build.inputs["submodules"] == [f"{inner} {LONG}"]
+
+
+def test_long_names_of_weights_that_are_no_text_are_cut_and_no_reason_to_refuse_a_result(nets):
+    fetch = """
+import os
+place = b"/work/cache" + 15 * (b"/" + 250 * b"\\xff")
+os.makedirs(place)
+for name in (b"a", b"b"):
+    with open(place + b"/" + name, "wb") as file:
+        file.write(name * 100_000)
+"""
+    ended = nets.push("call(4)", weights__py=fetch)
+    assert ended.status == "finished", ended.log
+    lines = ended.build.inputs["weights"]
+    assert len(set(lines)) == 2
+    assert max(map(len, lines)) <= 4000
+
+
+PACKAGE = """
+import glob, os
+(place,) = glob.glob("/work/environment/lib/python3*/site-packages")
+os.mkdir(f"{place}/long-1.0.dist-info")
+with open(f"{place}/long-1.0.dist-info/METADATA", "w") as file:
+    file.write("Metadata-Version: 2.1\\nName: long\\nVersion: 1.0\\n")
+with open(f"{place}/long-1.0.dist-info/direct_url.json", "w") as file:
+    file.write('{"url": "https://host.test/' + "x" * 30_000 + '", "archive_info": {}}')
+"""
+
+
+def test_package_with_words_that_no_record_holds_is_refused_before_anything_is_evaluated(nets):
+    ended = nets.push("call(4)", sotabench_setup__sh="python long.py\n", long__py=PACKAGE)
+    assert ended.status == "failed", ended.log
+    assert "what is installed in lines of at most 2000 printable characters" in ended.build.reason
+    assert "evaluating" not in ended.log
