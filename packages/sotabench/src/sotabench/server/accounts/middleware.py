@@ -26,6 +26,8 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
 _ACCOUNTS = "/accounts/"
+_DESCRIPTION = frozenset({"/api/v1/docs", "/api/v1/openapi.json"})
+_READING = frozenset({"GET", "HEAD"})
 _OPEN_TO_ALL = (
     _ACCOUNTS,
     "/healthz",
@@ -48,7 +50,8 @@ class SiteRequest(HttpRequest):
 class TokenAuthentication:
     """Below `/api/`, a token in the `Authorization` header decides alone who asks: cookies count for nothing there.
 
-    So a page of another site cannot write through the API in a visitor's name, and the API needs no CSRF token.
+    So a page of another site cannot write through the API in a visitor's name, and the API needs no CSRF token. The
+    API's description is a page that people open: who reads it without a token is who is signed in.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -60,9 +63,11 @@ class TokenAuthentication:
         found.api_token = None
         if request.path_info.startswith(_API):
             found.api_token = token_of(request.headers.get("Authorization", ""))
-            found.user = found.api_token.user if found.api_token else AnonymousUser()
             if found.api_token:
+                found.user = found.api_token.user
                 note_use(found.api_token)
+            elif not _reads_description(request):
+                found.user = AnonymousUser()
         return self._get_response(request)
 
 
@@ -114,6 +119,10 @@ class LeaveByPage:
         _LOG.warning("a sign-in provider does not answer as it should", exc_info=error)
         words = "expected the sign-in provider to answer, found that it does not; try again in a moment"
         return render(request, "web/refused.html", {"message": words}, status=HTTPStatus.BAD_GATEWAY)
+
+
+def _reads_description(request: HttpRequest) -> bool:
+    return request.path_info in _DESCRIPTION and request.method in _READING
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
