@@ -6,7 +6,7 @@ The addresses are those of the URL configuration: what answers to a writing meth
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from django.apps import apps
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.urls import URLResolver, get_resolver
+from site_routes import all_routes
 
 from sotabench.server.accounts.models import Scope
 from sotabench.server.accounts.services import create_token
@@ -203,18 +203,6 @@ def everything():
         for model in apps.get_models()
         if model.__name__ != "Session"
     }
-
-
-def routes(patterns, before="") -> Iterator[str]:
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, before + str(pattern.pattern))
-        else:
-            yield before + str(pattern.pattern)
-
-
-def all_routes():
-    return sorted(set(routes(get_resolver().url_patterns)))
 
 
 def client_of(user):

@@ -29,6 +29,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
     def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
         """The provider as it is configured. Raises Http404 where it is not: then there is no such way to sign in."""
         try:
-            return super().get_app(request, provider, client_id)
-        except SocialApp.DoesNotExist as error:
-            raise Http404(f"expected {provider} to be configured, found nothing about it") from error
+            if provider.isprintable():  # NUL is nothing that a database can be asked for
+                return super().get_app(request, provider, client_id)
+        except SocialApp.DoesNotExist:
+            pass
+        raise Http404(f"expected {provider} to be configured, found nothing about it")

@@ -1,6 +1,9 @@
 """Who is asking, when it is a program; the door of a site that is for members only; the way out to a provider.
 
 All look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
+"""Who is asking, by a session or when it is a program; and the door of a site that is for members only.
+
+The last two look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
 """
 
 import logging
@@ -45,6 +48,19 @@ class SiteRequest(HttpRequest):
 
     user: User | AnonymousUser
     api_token: ApiToken | None
+
+
+class SessionCookie:
+    """A session cookie that this site cannot have set is as none: in quotes it may hold NUL, which no database has."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Go on, perhaps without the cookie."""
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "").isprintable():
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        return self._get_response(request)
 
 
 class TokenAuthentication:

@@ -30,7 +30,8 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
 
 def user_by_name(username: str) -> User:
     """The user of this name, however it is capitalised. Raises NotFound for nobody, and for a closed account."""
-    if user := User.objects.filter(username__iexact=username, is_active=True).first():
+    found = User.objects.filter(username__iexact=username, is_active=True)
+    if username.isprintable() and (user := found.first()):  # NUL is nothing that a database can be asked for
         return user
     raise NotFound(f"expected a user of this site, found none of the name {username[:200]!r}")
 

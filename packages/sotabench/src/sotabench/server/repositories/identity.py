@@ -45,6 +45,8 @@ def location_of(text: str) -> Location:
     as its user knows it. Raises Invalid for other schemes, and for an address that carries a password.
     """
     plain = text.strip()
+    if not plain.isprintable():
+        raise _unclear(text)
     if found := _SCP.fullmatch(plain):
         plain = f"ssh://{found['user']}@{found['host']}/{found['path'].lstrip('/')}"
     scheme, separator, _ = plain.partition("://")
