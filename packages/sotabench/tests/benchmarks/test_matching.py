@@ -70,6 +70,22 @@ def test_no_paper_and_an_unknown_paper_are_told_apart(beside):
     assert beside(arxiv_id="2999.00001").match is Match.PAPER_UNKNOWN
 
 
+@pytest.mark.parametrize("said", ["math.GT/0309136", "math/0309136", "math.GT/0309136v2", "arXiv:math/0309136"])
+@pytest.mark.parametrize("kept", ["math.GT/0309136", "math/0309136"])
+def test_old_id_of_arxiv_finds_its_paper_with_and_without_the_subject_class(beside, tmp_path, kept, said):
+    path = tmp_path / "old.csv"
+    path.write_text(HEADER + f"Perceptron,{kept},An Old Paper,2003,0.5,,1,no\n")
+    assert not import_files([path]).bad
+    side = beside(model="perceptron", arxiv_id=said)
+    assert (side.match, side.paper.arxiv_id) == (Match.MATCHED, "math/0309136")
+
+
+@pytest.mark.parametrize("said", [{"arxiv_id": "see the README"}, {"arxiv_id": "", "pwc_id": "no/such thing!"}])
+def test_what_names_a_paper_and_cannot_be_read_is_an_unknown_one(beside, said):
+    assert beside(**({"arxiv_id": None} | said)).match is Match.PAPER_UNKNOWN
+    assert beside(arxiv_id=" ", pwc_id="").match is Match.NO_PAPER
+
+
 def test_two_candidates_are_shown_and_not_guessed(beside, tmp_path):
     line = "{},1611.05431,Aggregated Residual Transformations for Deep Neural Networks,2016,{},0.956,84,no\n"
     path = tmp_path / "more.csv"

@@ -244,3 +244,19 @@ def test_hostile_yaml_is_one_bad_row(write, text):
     report = import_files([write("card.yaml", text)])
     assert report.added == 0
     assert len(report.bad) == 1
+
+
+def test_dump_names_old_papers_of_arxiv(write):
+    old = json.loads(json.dumps(TABLES))
+    old[0]["datasets"][0]["sota"]["rows"][0] |= {
+        "paper_url": "https://arxiv.org/abs/cs/0112017v1", "paper_title": "An Old Paper", "paper_date": "2001-12-17",
+    }  # fmt: skip
+    import_files([write("old.json", json.dumps(old))])
+    assert Paper.objects.get(title="An Old Paper").arxiv_id == "cs/0112017"
+
+
+def test_longest_id_fits_and_a_longer_one_is_named(write):
+    lines = "Net,astro-ph.GA/0309136,A Title,2003,0.8,,,no\nNet,{}/0309136,Another,2003,0.8,,,no\n"
+    report = import_files([write("table.csv", PAPER_HEADER + lines.format("a" * 20))])
+    assert Paper.objects.get().arxiv_id == "astro-ph/0309136"
+    assert [bad.reason[:20] for bad in report.bad] == ["expected an arXiv id"]

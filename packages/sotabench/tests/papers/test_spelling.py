@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sotabench.server.papers.spelling import architecture_of, model_key
+from sotabench.server.papers.spelling import architecture_of, arxiv_id, model_key
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,33 @@ def test_every_name_has_a_key_that_is_its_own_key_and_fits_the_column(name):
 )
 def test_catalogues_names_begin_with_the_architecture(model, catalogue, architecture):
     assert architecture_of(model, catalogue) == architecture
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1611.05431", "1611.05431"),
+        ("arXiv:1611.05431v2", "1611.05431"),
+        ("0704.0001", "0704.0001"),
+        ("https://arxiv.org/abs/1611.05431v2", "1611.05431"),
+        ("https://arxiv.org/pdf/1611.05431v2.pdf", "1611.05431"),
+        ("https://arxiv.org/pdf/1611.05431.pdf", "1611.05431"),
+        ("cs/0112017", "cs/0112017"),
+        ("cs/0112017v1", "cs/0112017"),
+        ("hep-th/9901001", "hep-th/9901001"),
+        ("math.GT/0309136", "math/0309136"),
+        ("arXiv:math.GT/0309136v3", "math/0309136"),
+        ("https://arxiv.org/abs/math/0309136v1", "math/0309136"),
+        ("http://arxiv.org/pdf/cond-mat/0112017v1.pdf", "cond-mat/0112017"),
+        ("", ""),
+        ("0112017", ""),
+        ("https://arxiv.org/abs/0112017", ""),
+        ("https://example.org/files/0112017", ""),
+        ("cs/01120171", ""),
+        ("1611.054312", ""),
+        ("10.1109/1611.05431.7", ""),
+        ("aggregated-residual-transformations", ""),
+    ],
+)
+def test_id_at_arxiv_is_read_however_it_is_written(text, expected):
+    assert arxiv_id(text) == expected

@@ -47,6 +47,7 @@ from sotabench.server.builds.services import build_again, cancel_build
 from sotabench.server.errors import Invalid, NotFound
 from sotabench.server.papers.models import Paper, ReportedResult
 from sotabench.server.papers.queries import paper_by_slug, reported_by, reported_on
+from sotabench.server.papers.spelling import arxiv_id
 from sotabench.server.repositories.identity import identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repositories_for
@@ -114,7 +115,7 @@ def benchmark_reported(request: HttpRequest, slug: Text, search: Text = "") -> Q
 @paginate(Pages)
 def papers(request: HttpRequest, search: Text = "") -> QuerySet[Paper]:
     """Papers by title; `search` looks for words of the title or an arXiv id."""
-    return Paper.objects.filter(Q(title__icontains=search) | Q(arxiv_id=search))
+    return Paper.objects.filter(Q(title__icontains=search) | Q(arxiv_id=arxiv_id(search) or search))
 
 
 @router.get("papers/{slug}", response=PaperOut)

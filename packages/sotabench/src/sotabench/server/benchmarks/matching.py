@@ -104,7 +104,7 @@ def _side(
     record = record_of(result)
     meant = [row for row in rows if row.model_key == result.model_key]
     alike = _one_figure_set(meant)
-    match = _match(result, paper, meant, alike=alike)
+    match = _match(record, paper, meant, alike=alike)
     return PaperSide(
         match=match,
         paper=paper,
@@ -116,9 +116,10 @@ def _side(
     )
 
 
-def _match(result: Result, paper: Paper | None, meant: list[ReportedResult], *, alike: bool) -> Match:
+def _match(record: dict[str, Any], paper: Paper | None, meant: list[ReportedResult], *, alike: bool) -> Match:
     if paper is None:
-        return Match.PAPER_UNKNOWN if result.arxiv_id or result.pwc_id else Match.NO_PAPER
+        named = any((record.get(name) or "").strip() for name in ("arxiv_id", "pwc_id"))
+        return Match.PAPER_UNKNOWN if named else Match.NO_PAPER
     if not meant:
         return Match.MODEL_NOT_REPORTED
     return Match.MATCHED if alike else Match.SEVERAL

@@ -17,7 +17,7 @@ from sotabench.server.papers.models import Paper, ReportedFigure, ReportedResult
 from sotabench.server.papers.published import lower_is_better
 from sotabench.server.papers.services import know_papers
 from sotabench.server.papers.slugs import benchmark_slug
-from sotabench.server.papers.spelling import architecture_of, model_key
+from sotabench.server.papers.spelling import architecture_of, arxiv_id, model_key
 
 SHIPPED = Path(__file__).with_name("data")
 READERS: dict[str, Callable[[Path], Iterator[Row | BadRow]]] = {
@@ -30,7 +30,6 @@ READERS: dict[str, Callable[[Path], Iterator[Row | BadRow]]] = {
 }
 _ROWS_AT_ONCE = 400
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
-_ARXIV_ID = re.compile(r"\d{4}\.\d{4,5}|[a-z-]{2,20}(?:\.[A-Z]{2})?/\d{7}")
 _PWC_ID = re.compile(r"[a-z0-9-]{1,200}")
 
 Key = tuple[str, str, str, str, str]
@@ -114,7 +113,7 @@ def _problem(row: Row, seen: dict[Key, Row]) -> str:
 
 
 def _paper_problem(paper: PaperFacts | None) -> str:
-    if paper and paper.arxiv_id and not _ARXIV_ID.fullmatch(paper.arxiv_id):
+    if paper and paper.arxiv_id and arxiv_id(paper.arxiv_id) != paper.arxiv_id:
         return f"expected an arXiv id such as 1611.05431, found {paper.arxiv_id[:40]!r}"
     if paper and paper.pwc_id and not _PWC_ID.fullmatch(paper.pwc_id):
         return f"expected an id of letters, digits and '-', found {paper.pwc_id[:40]!r}"

@@ -6,7 +6,8 @@ import unicodedata
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w+]+(?=\d)|(?<=\d)_+(?=\d)")
 _SEPARATORS = re.compile(r"[^\w+-]+|_+|(?<!\d)-+|-+(?!\d)")
 _MULTIPLICATION = str.maketrans({"\N{MULTIPLICATION SIGN}": "x", "\N{MATHEMATICAL ITALIC SMALL X}": "x"})
-_ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d{1,3})?(?![\d.])")
+_ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d{1,3})?(?!\.?\d)")
+_ARXIV_TO_2007 = re.compile(r"(?:^|[\s:]|/abs/|/pdf/)([a-z-]{2,12})(?:\.[A-Z]{2})?/(\d{7})(?:v\d{1,3})?(?!\.?\d)")
 _PWC = re.compile(r"[a-z0-9-]{1,200}")
 LONGEST = 300
 
@@ -34,9 +35,14 @@ def architecture_of(model: str, catalogue: str) -> str:
 
 
 def arxiv_id(text: str) -> str:
-    """The id, without its version, in `1611.05431v2`, `arXiv:1611.05431` or an address at arXiv; else nothing."""
-    found = _ARXIV.search(text)
-    return found[1] if found else ""
+    """The id, without its version, in `1611.05431v2`, `arXiv:1611.05431` or an address at arXiv; else nothing.
+
+    Up to 2007 ids began with the archive. `math.GT/0309136` and `math/0309136` are one: arXiv's own form is the second.
+    """
+    if found := _ARXIV.search(text):
+        return found[1]
+    found = _ARXIV_TO_2007.search(text)
+    return f"{found[1]}/{found[2]}" if found else ""
 
 
 def pwc_id(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sotabench.server.papers.formats.row import BadRow, PaperFacts, Reporter, Row, figures_of
 from sotabench.server.papers.published import Published
+from sotabench.server.papers.spelling import arxiv_id
 
 TASK, DATASET = "Image Classification", "ImageNet"
 PAPER_COLUMNS = frozenset(
@@ -63,7 +64,7 @@ def _paper_row(line: dict[str, str], place: str) -> Row:
         reporter=Reporter.PAPER,
         catalogue="paper",
         source=line["arxiv_id"] or line["paper_title"],
-        paper=PaperFacts(line["paper_title"], arxiv_id=line["arxiv_id"], year=year),
+        paper=PaperFacts(line["paper_title"], arxiv_id=_arxiv_id(line), year=year),
         parameters=_millions(line["params_m"]),
         extra_training_data=_yes_no(line["extra_training_data"]),
     )
@@ -80,7 +81,7 @@ def _catalogue_row(line: dict[str, str], place: str) -> Row:
         reporter=Reporter.CATALOGUE,
         catalogue=line["catalog"],
         source=line["source"],
-        paper=PaperFacts(title, arxiv_id=line["arxiv_id"]) if title else None,
+        paper=PaperFacts(title, arxiv_id=_arxiv_id(line)) if title else None,
         image_size=line["image_size"],
         parameters=int(line["params"]) if line["params"] else None,
         gflops=float(line["gflops"]) if line["gflops"] else None,
@@ -89,6 +90,11 @@ def _catalogue_row(line: dict[str, str], place: str) -> Row:
 
 def _top(line: dict[str, str]) -> dict[str, Published]:
     return figures_of([("Top 1 Accuracy", line["top1"]), ("Top 5 Accuracy", line["top5"])])
+
+
+def _arxiv_id(line: dict[str, str]) -> str:
+    """The id as papers are known by; what is none stays as it is, to be named."""
+    return arxiv_id(line["arxiv_id"]) or line["arxiv_id"]
 
 
 def _millions(text: str) -> int | None:

@@ -6,7 +6,6 @@ A list of tasks; each has `task`, `datasets` and `subtasks` (tasks again); a dat
 
 import gzip
 import json
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -16,9 +15,9 @@ from urllib.parse import urlsplit
 
 from sotabench.server.papers.formats.row import NOT_GIVEN, BadRow, PaperFacts, Reporter, Row, figures_of
 from sotabench.server.papers.published import Published, count_of
+from sotabench.server.papers.spelling import arxiv_id
 
 _DEEPEST = 8
-_ARXIV = re.compile(r"/(?:abs|pdf)/(\d{4}\.\d{4,5})(?:v\d+)?(?:\.pdf)?/?")
 _PARAMETERS = "number of params"
 _GFLOPS = "gflops"
 
@@ -116,12 +115,12 @@ def _paper(row: Mapping[str, Any], url: str) -> PaperFacts | None:
     if not title:
         return None
     parts = urlsplit(url)
-    arxiv = _ARXIV.fullmatch(parts.path) if parts.hostname in {"arxiv.org", "www.arxiv.org"} else None
+    at_arxiv = parts.hostname in {"arxiv.org", "www.arxiv.org"}
     at_home = parts.hostname in {"paperswithcode.com", "www.paperswithcode.com"} and parts.path.startswith("/paper/")
     day = _date(row.get("paper_date"))
     return PaperFacts(
         title,
-        arxiv_id=arxiv[1] if arxiv else "",
+        arxiv_id=arxiv_id(parts.path) if at_arxiv else "",
         pwc_id=parts.path.removeprefix("/paper/").strip("/") if at_home else "",
         year=day.year if day else None,
         published_on=day,
