@@ -46,8 +46,11 @@ class Site:
             raise Misconfigured("expected the address of a site; set SOTABENCH_URL, or `sb login --url https://...`")
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        transport = httpx.HTTPTransport(retries=2)
-        self._http = httpx.Client(base_url=f"{url}/api", headers=headers, timeout=TIMEOUT, transport=transport)
+        try:
+            transport = httpx.HTTPTransport(retries=2)
+            self._http = httpx.Client(base_url=f"{url}/api", headers=headers, timeout=TIMEOUT, transport=transport)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Misconfigured(f"expected the address of a site, found {url!r}: {error}; set SOTABENCH_URL") from error
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +60,7 @@ class Site:
     ) -> None:
         self._http.close()
 
-    def get(self, path: str, **parameters: str | int) -> Json:
+    def get(self, path: str, /, **parameters: str | int) -> Json:
         """What the site answers at `path`, such as `v1/benchmarks`."""
         return self._ask("GET", path, params=parameters)
 
@@ -69,7 +72,7 @@ class Site:
         """The answer to a DELETE with a JSON body."""
         return self._ask("DELETE", path, json=body)
 
-    def pages(self, path: str, **parameters: str | int) -> Iterator[Json]:
+    def pages(self, path: str, /, **parameters: str | int) -> Iterator[Json]:
         """Every item of a list, however many pages it has."""
         offset, count = 0, 1
         while offset < count:
@@ -90,8 +93,8 @@ class Site:
 
     def check_results(self, records: list[Json]) -> list[str]:
         """What the site would refuse in the records."""
-        errors = self.post("v0/check/results/", {"results": records})["response"]["errors"]
-        return [str(error["error"]) for error in errors]
+        answer = self.post("v0/check/results/", {"results": records})
+        return [str(_part(error, "error", str)) for error in _part(_part(answer, "response", dict), "errors", list)]
 
     def submit(self, submission: Submission) -> Json:
         """The build that the records became, and the numbers of its results."""
@@ -117,6 +120,8 @@ class Site:
     def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             return self._http.request(method, path, **content)
+        except UnicodeError as error:
+            raise Unusable(f"expected text that can be sent to {self.url}, found: {error}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SiteUnreachable(
                 f"expected an answer of {self.url}, found: {error or type(error).__name__}"
@@ -142,9 +147,16 @@ def _opened(path: Path) -> BinaryIO:
         raise Unusable(f"expected to read {str(path)!r}, found: {error.strerror}") from error
 
 
+class _Answer(dict[str, Json]):
+    """JSON of a site. Raises SiteUnreachable for a member that it does not have: then something else gave it."""
+
+    def __missing__(self, name: str) -> Json:
+        return _part(self, name, object)
+
+
 def _part(answer: Json, name: str, kind: type) -> Json:
     """A member of an answer. Raises SiteUnreachable when something else than a site gave it."""
-    if isinstance(answer, dict) and isinstance(answer.get(name), kind):
+    if isinstance(answer, dict) and name in answer and isinstance(answer[name], kind):
         return answer[name]
     raise SiteUnreachable(f"expected an answer of a sotabench site, found JSON without {name}; is its address right?")
 
@@ -161,10 +173,10 @@ def _seconds(text: str) -> float:
 def _content(answer: httpx.Response) -> Json:
     """The answer's JSON. Raises SiteRefused with the site's own words where it gave any."""
     try:
-        found = answer.json() if answer.content else {}
+        found = answer.json(object_hook=_Answer) if answer.content else _Answer()
     except ValueError:
         found = None
-    if answer.is_success and found is not None:
+    if answer.is_success and isinstance(found, dict):
         return found
     said = found if isinstance(found, dict) else {}
     messages = [said["message"]] if "message" in said else said.get("errors") or []
@@ -176,5 +188,6 @@ def _content(answer: httpx.Response) -> Json:
             f"expected an answer, found a redirect to {where}; set SOTABENCH_URL to where the site is"
         )
     raise SiteUnreachable(
-        f"expected an answer of a sotabench site at {answer.url.host}, found status {answer.status_code} and no JSON"
+        f"expected an answer of a sotabench site at {answer.url.host}, "
+        f"found status {answer.status_code} and no JSON object"
     )

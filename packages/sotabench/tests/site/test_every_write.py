@@ -98,6 +98,7 @@ WRITES = [
     Write("POST", V1 + "repositories/<key>/webhook", scope=MANAGE),
     Write("POST", V1 + "repositories/<key>/deploy-key", scope=MANAGE),
     Write("DELETE", V1 + "repositories/<key>/connection", scope=MANAGE, done=409),
+    Write("DELETE", V1 + "repositories/<key>/datasets", lambda made: {"path": ".data/kept"}, SUBMIT),
     Write("POST", V1 + "repositories", lambda made: {"address": "pytorch/vision"}, MANAGE),
     Write("POST", V1 + "proofs", lambda made: {"address": "https://127.0.0.1/a/b"}, MANAGE, other=502, done=502),
     Write("POST", V1 + "submissions", submission, SUBMIT),

@@ -15,6 +15,7 @@ from sotabench.server.benchmarks.models import Result
 from sotabench.server.benchmarks.services import add_benchmark
 from sotabench.server.builds import leases
 from sotabench.server.builds.services import build_push
+from sotabench.server.datasets.models import Dataset, Upload
 from sotabench.server.papers.models import Paper, ReportedFigure, ReportedResult
 from sotabench.server.repositories.models import Repository
 from sotabench.server.web.urls import urlpatterns
@@ -76,6 +77,8 @@ PROGRAMS = {
     f"{V1}/repositories/{{repository}}/builds/2": 2,
     f"{V1}/repositories/{{repository}}/builds/2/results": 12,
     f"{V1}/repositories/{{repository}}/builds/1/log": 4,
+    f"{V1}/repositories/{{repository}}/datasets": 3,
+    f"{V1}/repositories/{{repository}}/datasets?path=data-0": 4,
     f"{V1}/results/{{result}}": 8,
     f"{V1}/results/{{result}}/history": 4,
     f"{V1}/results/{{result}}/compare?other={{other}}": 4,
@@ -136,6 +139,9 @@ class Site:
             Repository.objects.create(owner=self.owner, is_public=is_public, **facts)
         add_benchmark("Image Classification", f"Data {number}", metrics=["Top 1 Accuracy", "Loss"])
         create_token(self.owner, name=f"token {number}")
+        facts = {"repository": self.vision, "path": f".data/data-{number}", "size": 1, "sha256": f"{number:064x}"}
+        upload = Upload.objects.create(user=self.owner, part_size=1, part_number=1, state="finished", **facts)
+        Dataset.objects.create(upload=upload, **facts)
         paper = Paper.objects.get(slug=PAPER)
         names = {"model_name": f"ResNeXt-{number}", "model_key": f"resnext{number}", "architecture_key": "resnext"}
         for reporter in ("paper", "catalogue"):

@@ -1,5 +1,6 @@
 """What every command of `sb` needs: who the site is, who reads the answer, and errors in one line."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,10 @@ class OneLine(click.Group):
             return super().invoke(ctx)
         except SotabenchError as error:
             raise click.ClickException(printable(str(error), 2000)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who reads the answer has gone: click ends quietly
+                raise
+            raise click.ClickException(f"expected files and network to work, found: {printable(str(error))}") from error
 
 
 @click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,14 +91,6 @@ def asks_site(command: Callable[Concatenate[Context, Site, _P], None]) -> Callab
             command(context, site, *args, **kwargs)
 
     return called
-
-
-def owner_and_name(repository: str) -> str:
-    """`owner/name` as a piece of an address. Raises Unusable for anything else."""
-    parts = [plain(part) for part in repository.split("/")]
-    if len(parts) != 2:
-        raise Unusable(f"expected a repository as owner/name, found {repository!r}")
-    return "/".join(parts)
 
 
 def plain(part: str) -> str:

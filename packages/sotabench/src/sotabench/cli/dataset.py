@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from sotabench.cli.command import Context, asks_site, owner_and_name
+from sotabench.cli.command import Context, asks_site
 from sotabench.client import Site
 from sotabench.uploading import PART_SIZE, upload_dataset
 
-COLUMNS = ("dataset", "size", "sha256", "created")
+COLUMNS = ("path", "size", "sha256", "created_at")
 
 
 @click.group()
@@ -21,7 +21,7 @@ def dataset() -> None:
 @asks_site
 def dataset_list(context: Context, site: Site, repository: str) -> None:
     """List the data sets of REPOSITORY."""
-    context.show_rows(site.get(_datasets(repository)), COLUMNS)
+    context.show_rows(list(site.pages(_datasets(site, repository))), COLUMNS)
 
 
 @dataset.command("get")
@@ -30,7 +30,8 @@ def dataset_list(context: Context, site: Site, repository: str) -> None:
 @asks_site
 def dataset_get(context: Context, site: Site, repository: str, path: str) -> None:
     """Show the data set at PATH of REPOSITORY."""
-    context.show(site.get(_datasets(repository), dataset=path))
+    for found in site.pages(_datasets(site, repository), path=path):
+        context.show(found)
 
 
 @dataset.command("upload")
@@ -64,8 +65,8 @@ def dataset_upload(context: Context, site: Site, repository: str, file: Path, pa
 @asks_site
 def dataset_delete(context: Context, site: Site, repository: str, path: str) -> None:
     """Delete the data set at PATH of REPOSITORY."""
-    context.show(site.delete(_datasets(repository), {"dataset": path}))
+    context.show(site.delete(_datasets(site, repository), {"path": path}))
 
 
-def _datasets(repository: str) -> str:
-    return f"v0/repositories/{owner_and_name(repository)}/datasets/"
+def _datasets(site: Site, repository: str) -> str:
+    return f"v1/repositories/{site.repository(repository)['id']}/datasets"

@@ -1,17 +1,23 @@
-"""`/api/v1/`: connecting repositories, their settings, their secrets, and builds that somebody asks for."""
+"""`/api/v1/`: connecting repositories, their settings, secrets, data sets, and builds that somebody asks for."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from ninja import Router, Schema
+from ninja import Body, Router, Schema
+from ninja.pagination import paginate
 from pydantic import Field
 
 from sotabench.server.accounts.models import Scope
 from sotabench.server.api.gate import Key, Text, TokenFor
-from sotabench.server.api.v1_shapes import BuildOut, RepositoryOut
+from sotabench.server.api.paging import Pages
+from sotabench.server.api.v1_shapes import BuildOut, DatasetOut, RepositoryOut
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.pushes import build_branch
+from sotabench.server.datasets.models import Dataset
+from sotabench.server.datasets.queries import dataset_of, datasets_of
+from sotabench.server.datasets.services import delete_dataset
 from sotabench.server.errors import NotFound
 from sotabench.server.repositories import hosts
 from sotabench.server.repositories.identity import Identity, location_of
@@ -21,6 +27,7 @@ from sotabench.server.repositories.proofs import PROOF_FILE, proof_line, prove_b
 from sotabench.server.repositories.queries import repositories_for
 from sotabench.server.repositories.services import (
     change_repository,
+    check_may_change,
     connect_repository,
     disconnect,
     why_not_built,
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 
 router = Router()
 _MANAGE = TokenFor(Scope.MANAGE)
+_SUBMIT = TokenFor(Scope.SUBMIT)
 
 
 class AddressIn(Schema):
@@ -68,6 +76,12 @@ class BranchIn(Schema):
 
     branch: Text = ""
     full: bool = Field(default=False, description="carry nothing over from earlier builds")
+
+
+class DatasetIn(Schema):
+    """Which data set of a repository."""
+
+    path: Text
 
 
 class ConnectionOut(Schema):
@@ -169,6 +183,24 @@ def deploy_key(request: HttpRequest, key: Key) -> dict[str, str]:
 def start_build(request: HttpRequest, key: Key, body: BranchIn) -> Build:
     """A build of the newest commit of a branch; of another than the default one it is an unlisted preview."""
     return build_branch(_user(request), _repository(request, key), branch=body.branch, is_full=body.full)
+
+
+@router.get("repositories/{key}/datasets", response=list[DatasetOut])
+@paginate(Pages)
+def datasets(request: HttpRequest, key: Key, path: Text = "") -> QuerySet[Dataset]:
+    """The data sets that the repository brings along; with `path` the one that is there, or 404."""
+    found = _repository(request, key)
+    return datasets_of(found).filter(pk=dataset_of(found, path).pk) if path else datasets_of(found)
+
+
+@router.delete("repositories/{key}/datasets", response=DatasetOut, auth=_SUBMIT)
+def remove_dataset(request: HttpRequest, key: Key, body: Annotated[DatasetIn, Body()]) -> Dataset:
+    """Delete the data set at `path`."""
+    found = _repository(request, key)
+    check_may_change(_user(request), found)
+    dataset = dataset_of(found, body.path)
+    delete_dataset(_user(request), dataset)
+    return dataset
 
 
 def access_for(identity: Identity, clone_url: str, *, token: str, kind: str) -> hosts.Access:

@@ -100,6 +100,15 @@ class BuildOut(Schema):
         return found.requested_by.username if found.requested_by else None
 
 
+class DatasetOut(Schema):
+    """A file that a repository's builds find below its `.data/`."""
+
+    path: str
+    size: int
+    sha256: str
+    created_at: datetime
+
+
 class LogOut(Schema):
     """Some of a build's log; the platform's own lines begin with `#`."""
 
