@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sotabench.errors import Misconfigured
 
@@ -30,7 +30,10 @@ class Config:
 
 def load_config(path: str | Path, profile: str, environ: Mapping[str, str]) -> Config:
     """The profile in the file, or in the environment. Raises Misconfigured when a file cannot be read."""
-    path = Path(path).expanduser()
+    try:
+        path = Path(path).expanduser()
+    except RuntimeError as error:
+        raise Misconfigured(f"expected a configuration file, found {str(path)!r}: there is no such user") from error
     parser = _read(path)
     section = parser[profile] if parser.has_section(profile) else {}
     kept, asked = _address(section.get("url", "")), _address(environ.get("SOTABENCH_URL", ""))
@@ -48,12 +51,17 @@ def site_address(url: str) -> str:
     plain = url.strip().rstrip("/").removesuffix(_API)
     try:
         parts = urlsplit(plain)
-        good = parts.scheme in {"http", "https"} and parts.hostname and plain.isprintable() and " " not in plain
+        good = parts.scheme in {"http", "https"} and _has_place(parts) and plain.isprintable() and " " not in plain
     except ValueError:
         good = False
     if not good:
         raise Misconfigured(f"expected the site's address as https://..., found {url!r}; set SOTABENCH_URL")
     return plain
+
+
+def _has_place(parts: SplitResult) -> bool:
+    """Whether it names a host, and a port that there can be. Raises ValueError for another port."""
+    return bool(parts.hostname) and parts.port != 0
 
 
 def _address(url: str) -> str:

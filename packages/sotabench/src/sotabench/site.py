@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sotabench import __version__
-from sotabench.errors import SotabenchError
+from sotabench.errors import Misconfigured, SotabenchError
 from sotabench.server.folder import prepare_folder
 
 _EXAMPLES = """
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.data:
             os.environ["SOTABENCH_DATA"] = str(parsed.data)
         prepare_folder(Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data"))
-        importlib.import_module("django").setup()
+        _set_up()
         return _run(parsed)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "sotabench":
@@ -51,11 +51,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("stopped")
 
 
+def _set_up() -> None:
+    """Start Django. Raises Misconfigured when it cannot speak to the database that is configured."""
+    django = importlib.import_module("django")
+    improper = importlib.import_module("django.core.exceptions").ImproperlyConfigured
+    try:
+        django.setup()
+    except improper as error:
+        why = " ".join(str(error).split())
+        hint = 'pip install "sotabench[postgres]" for PostgreSQL, or unset DATABASE_URL'
+        raise Misconfigured(f"expected settings that Django can work with, found: {why}; {hint}") from error
+
+
 def _run(parsed: argparse.Namespace) -> int:
-    silent = importlib.import_module("django.db").OperationalError
+    database = importlib.import_module("django.db")
     try:
         return int(importlib.import_module(f"sotabench.server.commands.{parsed.command}").run(parsed))
-    except silent as error:
+    except (database.OperationalError, database.ProgrammingError) as error:
         return _fail(f"expected the database to answer, found: {' '.join(str(error).split())}")
 
 
@@ -99,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
-    serve.add_argument("--port", type=int, default=8000, help="port to listen at (default: %(default)s)")
+    serve.add_argument("--port", type=_port, default=8000, help="port to listen at (default: %(default)s)")
     serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
     serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
     serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
@@ -154,6 +166,12 @@ def _add(
     )
     parser.set_defaults(side="server")
     return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, found {text[:20]!r}")
+    return int(text)
 
 
 def _trusting(parser: argparse.ArgumentParser) -> None:

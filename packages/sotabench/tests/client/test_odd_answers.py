@@ -112,6 +112,23 @@ def test_answer_of_something_else_is_no_traceback(answering, body):
         Site(url).log_in("ada", "secret")
 
 
+ASKED = {
+    "what it would refuse": lambda site: site.check_results([]),
+    "a repository's number": lambda site: site.repository("a/b")["id"],
+    "a part of an upload": lambda site: site.post("v0/upload/start/", {})["state"],
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=list(ASKED))
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"response": {}}', b'{"response": 3}', b'{"items": [{}], "count": 1}', b"[]"]
+)
+def test_answer_without_what_was_asked_for_is_no_traceback(answering, asked, body):
+    url, _ = answering((200, {}, body))
+    with pytest.raises(SiteUnreachable, match="sotabench site"):
+        asked(Site(url))
+
+
 def test_message_of_a_site_cannot_move_the_cursor(answering):
     url, _ = answering((404, {}, json.dumps({"message": "\x1b[2Jno\nsuch"}).encode()))
     with pytest.raises(SiteRefused) as raised:

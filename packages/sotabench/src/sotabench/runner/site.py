@@ -21,6 +21,7 @@ import httpx
 from benchrecord import printable
 from benchrecord.files import move_over
 from sotabench.errors import Broken, SiteRefused, SiteUnreachable, SotabenchError
+from sotabench.errors import Broken, Misconfigured, SiteRefused, SiteUnreachable, SotabenchError
 
 TIMEOUT = 60.0
 _NO_LONGER = frozenset({401, 403, 404, 409})
@@ -62,9 +63,14 @@ class RunnersSite:
         self.is_gone = threading.Event()
         """Set when nobody will answer any more: nothing is said again."""
         headers = {"Authorization": f"Bearer {token}"}
-        if urlsplit(url).hostname in _LOOPBACK:
-            headers["X-Forwarded-Proto"] = "https"  # to a site behind a proxy; nothing leaves this machine on the way
-        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/runner", headers=headers, timeout=TIMEOUT)
+        try:
+            if urlsplit(url).hostname in _LOOPBACK:
+                headers["X-Forwarded-Proto"] = (
+                    "https"  # to a site behind a proxy; nothing leaves this machine on the way
+                )
+            self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/runner", headers=headers, timeout=TIMEOUT)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Misconfigured(f"expected the address of a site, found {url!r}: {error}; see --url") from error
 
     def close(self) -> None:
         """End the connections."""

@@ -21,7 +21,14 @@ def database_settings(url: str, folder: Path) -> dict[str, Any]:
     """
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "database.sqlite3", "OPTIONS": _SQLITE}
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # whose words hold a part of the address, and so perhaps of the password
+        raise Misconfigured(
+            "expected DATABASE_URL to be postgresql://user:password@host:port/name, found another; "
+            "write / : @ [ ] in a password as %2F %3A %40 %5B %5D"
+        ) from None
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise Misconfigured(
             f"expected DATABASE_URL to be postgresql://user:password@host:port/name, found one that begins with "
@@ -33,7 +40,7 @@ def database_settings(url: str, folder: Path) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "OPTIONS": dict(parse_qsl(parts.query)),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

@@ -61,7 +61,11 @@ def _signup(*, members_only: bool) -> tuple[bool, bool]:
 
 def _url(name: str) -> str:
     text = os.environ.get(name, "")
-    if text and urlsplit(text).scheme not in {"http", "https"}:
+    try:
+        is_one = urlsplit(text).scheme in {"http", "https"}
+    except ValueError:
+        is_one = False
+    if text and not is_one:
         raise Misconfigured(f"expected {name} to be an http or https address, found {text!r}")
     return text
 

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from django.core.management import call_command
 from django.utils import timezone
 
 from benchrecord import printable
@@ -13,6 +14,7 @@ from sotabench.server.errors import NotFound
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what is asked."""
+    call_command("migrate", interactive=False, verbosity=0)
     if arguments.action == "list":
         return _list()
     if not arguments.name:

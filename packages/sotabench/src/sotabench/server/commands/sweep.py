@@ -3,11 +3,14 @@
 import argparse
 import sys
 
+from django.core.management import call_command
+
 from sotabench.server.sweeping import sweep
 
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - all commands are called so
     """Run every sweep once and say what each removed; 1 when one failed."""
+    call_command("migrate", interactive=False, verbosity=0)
     swept = sweep()
     for what, count in swept.items():
         print(

@@ -25,7 +25,11 @@ def read_csv(path: Path) -> Iterator[Row | BadRow]:
     """Every row of either table; which one it is, its header says."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file, strict=True)
-        header = frozenset(lines.fieldnames or ())
+        try:
+            header = frozenset(lines.fieldnames or ())
+        except csv.Error as error:
+            yield BadRow(path.name, "line 1", f"expected the names of columns, found: {error}")
+            return
         reader: Reader | None = {PAPER_COLUMNS: _paper_row, CATALOGUE_COLUMNS: _catalogue_row}.get(header)
         if reader is None:
             expected = " or ".join(",".join(sorted(columns)) for columns in (PAPER_COLUMNS, CATALOGUE_COLUMNS))
@@ -98,7 +102,7 @@ def _arxiv_id(line: dict[str, str]) -> str:
 
 
 def _millions(text: str) -> int | None:
-    if text and not math.isfinite(float(text)):
+    if text and not math.isfinite(float(text) * 1e6):
         raise ValueError(f"expected params_m to be millions, such as 25.6, found {text[:40]!r}")
     return round(float(text) * 1e6) if text else None
 

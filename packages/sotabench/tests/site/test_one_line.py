@@ -1,0 +1,115 @@
+"""What goes wrong at a command line ends with one line that says so, and never with a traceback."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SOTABENCH = [sys.executable, "-m", "sotabench"]
+SB = [sys.executable, "-P", "-c", "from sotabench.cli import main; main(prog_name='sb')"]
+HEADER = "model_name,arxiv_id,paper_title,year,top1,top5,params_m,extra_training_data\n"
+DATABASE = "postgresql://u:{}@127.0.0.1:{}/db{}"
+CLOSED = {"SOTABENCH_URL": "http://127.0.0.1:1"}
+NOT_TEXT = os.fsdecode(b"\xff")
+
+
+@pytest.fixture
+def called(tmp_path):
+    """How a program ends in a folder with a few odd files in it, and what it says."""
+    (tmp_path / "file").touch()
+    (tmp_path / "header.csv").write_text('"model_name,arxiv_id\n')
+    (tmp_path / "huge.csv").write_text(f"{HEADER}Net,,A Title,2016,0.8,,1e305,no\n")
+    (tmp_path / "odd.ini").write_bytes(b"\xff\xfe")
+    (tmp_path / "torn.ini").write_text("[default\nurl = x\n")
+    for name in ("psycopg", "psycopg2"):
+        (tmp_path / "without" / name).mkdir(parents=True)
+        (tmp_path / "without" / name / "__init__.py").write_text("raise ImportError('not installed')")
+
+    def call(command, environment, cwd=tmp_path):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
+        kept |= {"HOME": str(tmp_path), "SOTABENCH_DATA": str(tmp_path / "data"), "DATABASE_URL": ""}
+        if environment.pop("WITHOUT", None):
+            kept["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "without"), kept.get("PYTHONPATH", "")])
+        return subprocess.run(
+            command, env=kept | environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["benchmarks", "list"], {"DATABASE_URL": "postgresql://u:pa/ss@h/db"}, "DATABASE_URL"),
+        (["benchmarks", "list"], {"DATABASE_URL": DATABASE.format("p", 99999, "")}, "DATABASE_URL"),
+        (["benchmarks", "list"], {"DATABASE_URL": "postgresql://u:pass@[::1/db"}, "DATABASE_URL"),
+        (["benchmarks", "list"], {"DATABASE_URL": DATABASE.format("p", 1, "?nosuch=1")}, "nosuch"),
+        (
+            ["benchmarks", "list"],
+            {"DATABASE_URL": DATABASE.format("p", 1, ""), "WITHOUT": "yes"},
+            "sotabench[postgres]",
+        ),
+        (["runners", "list"], {"DATABASE_URL": DATABASE.format("p", 1, "")}, "database"),
+        (["benchmarks", "list"], {"SOTABENCH_DATA": "file"}, "file"),
+        (["benchmarks", "list"], {"SOTABENCH_DATA": "file/below"}, "file"),
+        (["benchmarks", "list"], {"SOTABENCH_HELP_URL": "http://[::1"}, "SOTABENCH_HELP_URL"),
+        (["papers", "import", "header.csv"], {}, "header.csv"),
+        (["papers", "import", "huge.csv"], {}, "params_m"),
+        (["serve", "--port", "99999"], {}, "99999"),
+        (["serve", "--port", "-1"], {}, "-1"),
+        (["serve", "--owner", NOT_TEXT], {}, "expected a name"),
+        (["serve", "--owner", "a\nb"], {}, "expected a name"),
+        (["runner", "--url", "http://localhost:80a"], {"SOTABENCH_RUNNER_TOKEN": "x"}, "80a"),
+    ],
+)
+def test_sotabench_says_in_one_line_what_is_wrong(called, arguments, environment, said):
+    done = called([*SOTABENCH, *arguments], dict(environment))
+    assert done.returncode in {1, 2}, done.stderr
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("usage:", " "))]
+    assert len(lines) == 1, done.stderr
+    assert "pa/ss" not in done.stderr
+    assert "'pa'" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["repo", "list"], {"SOTABENCH_URL": "http://localhost:80a"}, "SOTABENCH_URL"),
+        (["repo", "list"], {"SOTABENCH_URL": "http://localhost:99999"}, "SOTABENCH_URL"),
+        (["repo", "list"], {"SOTABENCH_URL": "http://xn--/"}, "xn--"),
+        (["repo", "list"], {"SOTABENCH_URL": "http://a..b"}, "a..b"),
+        (["repo", "list"], {"SOTABENCH_URL": "https://example.org", "SSL_CERT_FILE": "/none"}, "No such file"),
+        (["repo", "list"], {"SOTABENCH_CONFIG": "odd.ini"}, "odd.ini"),
+        (["repo", "list"], {"SOTABENCH_CONFIG": "torn.ini"}, "torn.ini"),
+        (["repo", "list"], {"SOTABENCH_CONFIG": "~nobody-of-this-name/x"}, "~nobody"),
+        (["repo", "list"], {"HOME": ""}, "SOTABENCH_URL"),
+        (["repo", "get", f"{NOT_TEXT}/b"], CLOSED, "expected"),
+        (["benchmark", "list", "--search", NOT_TEXT], CLOSED, "expected"),
+        (["dataset", "upload", "a/b", "file", NOT_TEXT], CLOSED, "expected"),
+    ],
+)
+def test_sb_says_in_one_line_what_is_wrong(called, arguments, environment, said):
+    done = called([*SB, *arguments], dict(environment))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_sb_in_a_folder_that_is_gone(called, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    leave = f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); "
+    script = leave + "from sotabench.cli import main; main(['check'], prog_name='sb')"
+    done = called([*SB[:-1], script], {})
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["runners", "list"], ["runners", "add", "x"], ["sweep"], ["drain", "show"]])
+def test_command_before_the_first_start_finds_its_tables(called, arguments):
+    done = called([*SOTABENCH, *arguments], {"SOTABENCH_LOG": "text"})
+    assert done.returncode == 0, done.stderr
+    assert "failed" not in done.stderr
