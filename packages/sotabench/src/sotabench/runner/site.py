@@ -20,7 +20,6 @@ import httpx
 
 from benchrecord import printable
 from benchrecord.files import move_over
-from sotabench.errors import Broken, SiteRefused, SiteUnreachable, SotabenchError
 from sotabench.errors import Broken, Misconfigured, SiteRefused, SiteUnreachable, SotabenchError
 
 TIMEOUT = 60.0

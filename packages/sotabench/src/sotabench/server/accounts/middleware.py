@@ -1,9 +1,6 @@
-"""Who is asking, when it is a program; the door of a site that is for members only; the way out to a provider.
+"""Who is asking, by a session or when it is a program; who is let in; the way out to a sign-in provider.
 
-All look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
-"""Who is asking, by a session or when it is a program; and the door of a site that is for members only.
-
-The last two look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
+All but the first look at `path_info`, which the addresses are matched with: `path` begins with what a header may name.
 """
 
 import logging
