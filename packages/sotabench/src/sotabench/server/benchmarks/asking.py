@@ -12,7 +12,7 @@ from sotabench.server.repositories.models import Repository
 
 TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
 YES_NO = {"yes": True, "no": False}
-_FEW = 500
+_FEW = 20_000
 _SAME_NAME = {name: name for name in ("parameters", "macs")}
 _FIELDS = {"rank": "rank_value", "model": "model_name", "date": "created_at", **_SAME_NAME}
 _SPEED = "speed"
