@@ -43,32 +43,42 @@ def evaluation_task(
     return Task(
         command=[environment.python, "sotabench.py"],
         folder=REPOSITORY,
-        mounts=[
-            *environment.mounts,
-            Mount(workplace.repository, REPOSITORY, writable=True),
-            Mount(workplace.output_folder, OUTPUT, writable=True),
-            Mount(workplace.home, HOME, writable=True),
-            *cache_mounts(workplace, writable=network is not None),
-            Mount(memory, f"{HOME}/.cache/{memory.name}", writable=True),
-            *_data_mounts(data),
-            *(workplace.trusting()[0] if network else ()),
-        ],
-        environment={
-            **(workplace.trusting()[1] if network else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}),
-            **environment.variables,
-            **VARIABLES,
-            **_told(data),
-            "HOME": HOME,
-            "PYTHONUNBUFFERED": "1",
-            "SOTABENCH_SERVER": "true",
-            "SOTABENCH_SEALED": "1",
-            "SOTABENCH_STORE_FILENAME": RECORDS,
-            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
-        },
+        mounts=_mounts(workplace, environment, data, memory, has_network=network is not None),
+        environment=_variables(workplace, environment, data, has_network=network is not None),
         limits=limits,
         network=network,
         devices=devices,
     )
+
+
+def _mounts(
+    workplace: Workplace, environment: Environment, data: Data, memory: Path, *, has_network: bool
+) -> list[Mount]:
+    return [
+        *environment.mounts,
+        Mount(workplace.repository, REPOSITORY, writable=True),
+        Mount(workplace.output_folder, OUTPUT, writable=True),
+        Mount(workplace.home, HOME, writable=True),
+        *cache_mounts(workplace, writable=has_network),
+        Mount(memory, f"{HOME}/.cache/{memory.name}", writable=True),
+        *_data_mounts(data),
+        *(workplace.trusting()[0] if has_network else ()),
+    ]
+
+
+def _variables(workplace: Workplace, environment: Environment, data: Data, *, has_network: bool) -> dict[str, str]:
+    return {
+        **(workplace.trusting()[1] if has_network else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}),
+        **environment.variables,
+        **VARIABLES,
+        **_told(data),
+        "HOME": HOME,
+        "PYTHONUNBUFFERED": "1",
+        "SOTABENCH_SERVER": "true",
+        "SOTABENCH_SEALED": "1",
+        "SOTABENCH_STORE_FILENAME": RECORDS,
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+    }
 
 
 def _told(data: Data) -> dict[str, str]:

@@ -111,11 +111,15 @@ def fetch_weights(
         replace_file(
             manifest, json.dumps({"build": build if well else None, "files": [asdict(one) for one in fetched]}).encode()
         )
+    _say(workplace, fetched)
+    return fetched
+
+
+def _say(workplace: Workplace, fetched: Sequence[Fetched]) -> None:
     for one in filter(lambda one: one.is_fetched, fetched):
         workplace.say(
             f"Weights: {one.path}, {one.size} bytes, sha256 {one.sha256}, from {one.url or 'an unknown place'}"
         )
-    return fetched
 
 
 def cache_folder(workplace: Workplace) -> Path:

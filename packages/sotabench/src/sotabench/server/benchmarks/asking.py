@@ -12,7 +12,7 @@ from sotabench.server.repositories.models import Repository
 
 TIERS = ("", Tier.VERIFIED.value, Tier.SELF_REPORTED.value)
 YES_NO = {"yes": True, "no": False}
-_FEW = 20_000
+_FEW = 20_000  # keys that are read at once where a text is searched for: sooner than to search for count and page apart
 _SAME_NAME = {name: name for name in ("parameters", "macs")}
 _FIELDS = {"rank": "rank_value", "model": "model_name", "date": "created_at", **_SAME_NAME}
 _SPEED = "speed"
