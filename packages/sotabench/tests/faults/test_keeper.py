@@ -67,7 +67,7 @@ def test_runner_does_not_outlive_its_site(world, number):
     os.kill(world.site.pid, number) if number == signal.SIGTERM else os.killpg(world.site.pid, number)
     world.site.wait(40)
     wait_for(lambda: is_gone(runner), why="the runner ends", patience=20)
-    assert not world.pids_inside()
+    wait_for(lambda: not world.pids_inside(), why="nothing inside is alive", patience=20)
     world.start_site()
     check_ended(world, key)
 

@@ -1,6 +1,7 @@
 """A whole world in a folder: a site, runners, repositories, each a real process or a real folder, each mortal."""
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -18,6 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOTABENCH = [sys.executable, "-c", "import sys; from sotabench.site import main; sys.exit(main())"]
 PATIENCE = 90.0
+UIDS = 20  # of each world, so that none is taken for what another one left
+_worlds = itertools.count()
 FINAL = {"finished", "failed", "broken", "skipped", "cancelled"}
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
 SETUP = "touch at-setup\nuntil [ -e go ]; do sleep 0.05; done\n"
@@ -70,7 +73,7 @@ class World:
 
     def __init__(self, folder: Path, database: str = "", **settings: str) -> None:
         self.folder, self.data, self.runners = folder, folder / "data", folder / "runner"
-        self.first_uid = 200_000 + os.getpid() % 100_000 * 20
+        self.first_uid = 1_000_000 + os.getpid() % 10_000 * 2_000 + next(_worlds) * UIDS
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         ours = {
@@ -85,7 +88,7 @@ class World:
         self.environment = {**os.environ, **ours, **settings}
         self._processes: list[subprocess.Popen] = []
         self._logs: list[object] = []
-        self._told: set[int] = set()
+        self._told: set[tuple[int, int]] = set()
         self._commits: dict[str, str] = {}
         self.clerk = Clerk(self.environment)
 
@@ -177,12 +180,13 @@ class World:
 
     def let_go(self) -> None:
         """What waits goes on; told once, for a file that is made while a folder is removed would keep it."""
-        for place in self.runners.glob("slots/*/repository"):
+        for mark in self.runners.glob("slots/*/repository/at-*"):
             with contextlib.suppress(OSError):
-                known = place.stat().st_ino
-                if known not in self._told and any(place.glob("at-*")):
+                made = mark.stat()
+                known = made.st_ino, made.st_mtime_ns  # the number alone is given to another file later
+                if known not in self._told:
                     self._told.add(known)
-                    (place / "go").touch()
+                    mark.with_name("go").touch()
 
     def until_final(self, keys: list[int], *, patience: float = PATIENCE) -> list[dict]:
         """All that is known of the builds, once each has come to its end; what waits at a stage is let go meanwhile."""
@@ -202,7 +206,7 @@ class World:
         found = []
         for place in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if place.name.isdigit() and self.first_uid <= place.stat().st_uid < self.first_uid + 20:
+                if place.name.isdigit() and self.first_uid <= place.stat().st_uid < self.first_uid + UIDS:
                     found.append(int(place.name))
         return found
 
