@@ -1,5 +1,6 @@
 """A leaderboard as an address asks for it: search, filters, order, columns."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,8 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Board:
-    """What an address asks of a leaderboard."""
+class _Listing(ABC):
+    """What an address asks of a list of models: a search, and an order by one of its columns."""
 
     chosen: Chosen
     metrics: Sequence[Metric]
@@ -51,6 +52,27 @@ class Board:
     def text(self) -> str:
         """What is searched for in names."""
         return self.chosen.text("q")
+
+    @property
+    @abstractmethod
+    def sort(self) -> str:
+        """By what it is ordered; `rank` at first."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the smallest comes first."""
+        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
+
+    def heading(self, key: str, name: str) -> Heading:
+        """A head whose link orders by this column, or turns the order round."""
+        is_now = self.sort == key
+        up = not self.up if is_now else key == "model"
+        order = ("ascending" if self.up else "descending") if is_now else ""
+        return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
+
+
+class Board(_Listing):
+    """What an address asks of a leaderboard."""
 
     @property
     def tier(self) -> str:
@@ -71,11 +93,6 @@ class Board:
     def sort(self) -> str:
         """By what it is ordered; `rank` at first."""
         return self.chosen.one_of("sort", orders(self.metrics, condition=self.condition))
-
-    @property
-    def up(self) -> bool:
-        """Whether the smallest comes first."""
-        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
 
     @property
     def is_plain(self) -> bool:
@@ -108,13 +125,6 @@ class Board:
         """The heads of the metrics."""
         return [self.heading(metric_key(metric), metric.name) for metric in self.metrics]
 
-    def heading(self, key: str, name: str) -> Heading:
-        """A head whose link orders by this column, or turns the order round."""
-        is_now = self.sort == key
-        up = not self.up if is_now else key == "model"
-        order = ("ascending" if self.up else "descending") if is_now else ""
-        return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
-
     def of(self, results: QuerySet[Result]) -> Ordered:
         """The keys of the results that are asked for, in the order that is asked for."""
         return self._asked.of(results, self.metrics)
@@ -124,17 +134,8 @@ class Board:
         return Asked(self.text, self.tier, self.extra, self.condition, self.sort, self.up)
 
 
-@dataclass(frozen=True)
-class PaperBoard:
+class PaperBoard(_Listing):
     """What an address asks of the list of published figures."""
-
-    chosen: Chosen
-    metrics: Sequence[Metric]
-
-    @property
-    def text(self) -> str:
-        """What is searched for in the names of models and papers."""
-        return self.chosen.text("q")
 
     @property
     def reporter(self) -> str:
@@ -145,18 +146,6 @@ class PaperBoard:
     def sort(self) -> str:
         """By what it is ordered."""
         return self.chosen.one_of("sort", ["rank", "model", "year", "parameters", *self._by_metric()])
-
-    @property
-    def up(self) -> bool:
-        """Whether the smallest comes first."""
-        return self.chosen.query.get("sort", self.sort) == self.sort and self.chosen.query.get("order") == "up"
-
-    def heading(self, key: str, name: str) -> Heading:
-        """A head whose link orders by this column, or turns the order round."""
-        is_now = self.sort == key
-        up = not self.up if is_now else key == "model"
-        order = ("ascending" if self.up else "descending") if is_now else ""
-        return Heading(key, name, self.chosen.having(sort=key, order="up" if up else "down"), order)
 
     def headings(self) -> list[Heading]:
         """All heads, in order."""
