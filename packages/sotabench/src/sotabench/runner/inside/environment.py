@@ -17,10 +17,28 @@ command=$1
 [ $# -gt 0 ] && shift
 for word do
     shift
-    [ "$word" = --user ] || set -- "$@" "$word"
+    case "$word" in
+        --user | --use-pep517) ;;  # uv installs nowhere else, and in no other way
+        *) set -- "$@" "$word" ;;
+    esac
 done
 exec {uv} pip ${{command:+"$command"}} "$@"
 """
+# `python -m pip` finds it before the base's own pip, which knows neither the index nor what is to be left alone.
+PIP_MODULE = {
+    "__init__.py": '''"""The platform's pip, which is uv's, as a module."""
+
+import os
+import subprocess
+import sys
+
+
+def main(args=None):
+    words = sys.argv[1:] if args is None else args
+    return subprocess.call([os.path.join(sys.prefix, "bin", "pip"), *words])
+''',
+    "__main__.py": "import sys\n\nimport pip\n\nsys.exit(pip.main())\n",
+}
 
 
 def main() -> None:
@@ -32,6 +50,9 @@ def main() -> None:
         write(os.path.join(packages(folder), "_sotabench.pth"), WANTED["startup"], 0o644)
         for name in ("pip", "pip3"):
             write(os.path.join(folder, "bin", name), PIP.format(uv=uv), 0o755)
+        os.makedirs(os.path.join(packages(folder), "pip"), exist_ok=True)
+        for name, text in PIP_MODULE.items():
+            write(os.path.join(packages(folder), "pip", name), text, 0o644)
     if WANTED["install"]:
         run(uv, "pip", "install", "--python", python, *WANTED["install"])
         # Without site: what was installed may hold a .pth file, and such code is not run for this.
