@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import make_environment
+from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.sandbox import remove
 from sotabench.runner.weights import HOSTS, LIMITS, cache_folder, fetch_weights
 
@@ -43,7 +45,27 @@ def published(host, certificate, new_workplace, checked_out, store):
         return fetch_weights(place, make_environment(place, store), tree, hosts=hosts, **more)
 
     fetch.url, fetch.place = url, place
+    fetch.environment = lambda: make_environment(place, store)
     return fetch
+
+
+def shown(fetched):
+    return [one for one in fetched if one.is_fetched]
+
+
+@pytest.fixture
+def evaluated(log):
+    """What a file printed in the evaluation, after its weights were fetched, and whether it came to its end."""
+
+    def run(text, published):
+        published(text)
+        place = published.place
+        log.printed.clear()
+        task = evaluation_task(place, published.environment(), Data(), replace(LIMITS, seconds=120))
+        outcome = place.sandbox.run(task, output=log.printed.extend, stop=threading.Event())
+        return log.printed.decode(), outcome.well
+
+    return run
 
 
 def test_fetched_file_is_measured_and_its_address_is_what_the_process_said(published, host, log):
@@ -94,7 +116,7 @@ def test_host_that_was_silent_is_asked_again_by_the_next_build(published, host):
 def test_file_fetched_into_the_checkout_is_measured_too_and_fetched_anew(published, host):
     text = "import urllib.request\nurllib.request.urlretrieve({url!r}, 'own.pth')\n"
     for _ in range(2):
-        (found,) = published(text)
+        (found,) = shown(published(text))
         assert (found.path, found.sha256, found.url) == ("repository/own.pth", SHA256, published.url)
     assert host.asked.count("/net.pth") == 2
 
@@ -108,7 +130,7 @@ if not os.path.exists(folder + "/own.pth"):
     urllib.request.urlretrieve({url!r}, folder + "/own.pth")
 """
     for _ in range(2):
-        (found,) = published(text)
+        (found,) = shown(published(text))
         assert (found.path, found.sha256, found.url) == (".cache/clip/own.pth", SHA256, published.url)
     assert host.asked.count("/net.pth") == 1
 
@@ -116,9 +138,44 @@ if not os.path.exists(folder + "/own.pth"):
 def test_file_fetched_elsewhere_in_the_home_folder_is_fetched_anew(published, host):
     text = "import os, urllib.request\nurllib.request.urlretrieve({url!r}, os.path.expanduser('~/own.pth'))\n"
     for _ in range(2):
-        (found,) = published(text)
+        (found,) = shown(published(text))
         assert (found.path, found.sha256) == ("home/own.pth", SHA256)
     assert host.asked.count("/net.pth") == 2
+
+
+RETRIEVE = """
+import os, urllib.request
+from urllib.request import urlretrieve
+os.makedirs("nets", exist_ok=True)
+print("got", urlretrieve({url!r}, "nets/own.pth")[0], os.path.getsize("nets/own.pth"))
+"""
+
+
+@pytest.mark.parametrize(("folder", "asked"), [("/work/repository", 2), ("/work/home/.cache", 1)])
+def test_file_that_is_retrieved_anew_each_time_is_there_without_a_network(published, evaluated, folder, asked, host):
+    for _ in range(2):
+        printed, well = evaluated(f"import os\nos.chdir({folder!r})\n{RETRIEVE}", published)
+        assert well
+        assert f"nets/own.pth: there is no network here; it was fetched from {published.url} before\n" in printed
+        assert "got nets/own.pth 200000\n" in printed
+    assert host.asked.count("/net.pth") == asked
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        RETRIEVE + "if 'SOTABENCH_CHECK' in os.environ: urlretrieve({url!r} + '?other', 'nets/own.pth')",
+        RETRIEVE + "if 'SOTABENCH_CHECK' in os.environ: open('nets/own.pth', 'a').write('more')",
+        RETRIEVE + "if 'SOTABENCH_CHECK' in os.environ: os.unlink('nets/own.pth')",
+        RETRIEVE.replace("{url!r}", "{url!r} if 'SOTABENCH_CHECK' in os.environ else {url!r} + '?other'"),
+        RETRIEVE.replace("{url!r}", "{url!r} + '.missing'"),
+    ],
+)
+def test_file_that_may_be_another_is_not_taken_for_the_one_that_was_retrieved(published, evaluated, otherwise, host):
+    host.files["/net.pth?other"] = WEIGHTS
+    printed, well = evaluated(otherwise, published)
+    assert "got nets/own.pth 200000\n" not in printed
+    assert not well
 
 
 def test_host_that_is_not_listed_is_refused(published, host, log, say):

@@ -13,6 +13,7 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+from . import retrieved
 from .imports import after_import, where_missing
 from .imports import install as watch_imports
 
@@ -27,6 +28,7 @@ SHIMS = (
     "numpy: int, float, Inf, product and others by their old names",
     "collections: Mapping, Iterable and others, which are in collections.abc",
     "inspect.getargspec, from getfullargspec",
+    "urllib.request.urlretrieve: without a network, the file that it fetched from there before",
 )
 
 _FILTERS = {"ANTIALIAS": "LANCZOS", "LINEAR": "BILINEAR", "CUBIC": "BICUBIC"}
@@ -49,6 +51,7 @@ def install() -> None:
     after_import("torchvision.transforms", lambda module: _rename(module, _TRANSFORMS))
     after_import("torchvision.datasets.imagenet", _without_download)
     after_import("numpy", _old_numpy)
+    after_import("urllib.request", retrieved.keep)
     where_missing("torchvision.models.utils", _models_utils)
     where_missing("torch._six", _six)
     watch_imports()
