@@ -75,6 +75,27 @@ print(torchvision.datasets.ImageNet.__mro__[1].__name__)
     assert run(code) == "ImageFolder"
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("load('owner/name', 'net')", "True"),
+        ("load('owner/name', 'net', False, trust_repo='check')", "check"),
+        ("list('owner/name')", "True"),
+        ("help('owner/name', 'net', False, False, False)", "False"),
+    ],
+)
+def test_repository_of_torchs_hub_is_fetched_without_a_question(run, call, told):
+    code = f"""
+import torch.hub
+def fetch(github, force_reload, trust_repo, *others, **named):
+    print(trust_repo)
+    raise SystemExit
+torch.hub._get_cache_or_reload = fetch
+torch.hub.{call}
+"""
+    assert run(code) == told
+
+
 def test_nothing_is_imported_before_it_is_asked_for(run):
     assert run("print(sorted({'torch', 'numpy', 'PIL', 'torchvision'} & set(sys.modules)))") == "[]"
 

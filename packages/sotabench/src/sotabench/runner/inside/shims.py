@@ -6,6 +6,7 @@ What a repository defines itself is left alone.
 
 import collections
 import collections.abc
+import functools
 import inspect
 import math
 import os
@@ -20,6 +21,7 @@ from .imports import install as watch_imports
 # As they stand in a record, for whoever wants to know what was changed around the code that was run.
 SHIMS = (
     "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1: torch.load reads whole pickles",
+    "torch.hub trusts the repository that a file names without asking",
     "torchvision.datasets.ImageNet takes download=, and ignores it",
     "torchvision.models.utils.load_state_dict_from_url is torch.hub's",
     "torchvision.transforms: Scale and RandomSizedCrop by their old names",
@@ -48,6 +50,7 @@ def install() -> None:
     _alias(collections, {name: getattr(collections.abc, name) for name in collections.abc.__all__})
     _alias(inspect, {"getargspec": _getargspec})
     after_import("PIL.Image", lambda module: _rename(module, _FILTERS))
+    after_import("torch.hub", _without_question)
     after_import("torchvision.transforms", lambda module: _rename(module, _TRANSFORMS))
     after_import("torchvision.datasets.imagenet", _without_download)
     after_import("numpy", _old_numpy)
@@ -82,6 +85,25 @@ def _without_download(module: ModuleType) -> None:
         begin(self, root, split, **others)
 
     module.ImageNet.__init__ = __init__
+
+
+def _without_question(module: ModuleType) -> None:
+    """Nobody is there to answer, and the code that asks is as strange as the one that it asks about."""
+    for name in ("list", "help", "load"):
+        ask = getattr(module, name)
+        signature = inspect.signature(ask)
+        if "trust_repo" in signature.parameters:
+            setattr(module, name, _with_trust(ask, signature))
+
+
+def _with_trust(ask: Any, signature: inspect.Signature) -> Any:
+    @functools.wraps(ask)
+    def trusting(*arguments: Any, **named: Any) -> Any:
+        if "trust_repo" not in signature.bind_partial(*arguments, **named).arguments:
+            named["trust_repo"] = True
+        return ask(*arguments, **named)
+
+    return trusting
 
 
 def _models_utils(module: ModuleType) -> None:
