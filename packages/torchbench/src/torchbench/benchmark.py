@@ -143,7 +143,7 @@ class ImageClassification:
         target_map = checks.class_map(target_transform, cls.classes)
         wanted = wanted_companions(companions, settings.companions, cls.companions)
         problems = paper.problems([metric.name for metric in cls.metrics])
-        if settings.check:
+        if settings.strict:
             checks.refuse(problems)
         team = team_of(settings)
         record = storable(describe_call(cls, paper, model_description, target_map, settings), settings, team)

@@ -62,13 +62,23 @@ class Settings:
             remember=(_path(environ, "XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "torchbench",
         )
 
+    @property
+    def fetching(self) -> bool:
+        """Whether a platform checks the file to let it fetch its weights: an odd call must not end that."""
+        return self.server and self.check is not None
+
+    @property
+    def strict(self) -> bool:
+        """Whether what is a note in an evaluation is an error: in a check, but not where it would end the fetching."""
+        return self.check is not None and not self.fetching
+
     def outputs_beside(self, asked: bool | None) -> Path | None:  # noqa: FBT001 - as benchmark() is given it
         """The file of the records when all outputs are to be stored beside it, None when they are not.
 
-        They are when `asked`, by default when SOTABENCH_STORE_OUTPUTS says so. Raises ArgumentError where no records
-        are kept.
+        They are when `asked`, by default when SOTABENCH_STORE_OUTPUTS says so, and something is evaluated. Raises
+        ArgumentError where no records are kept.
         """
-        if not (self.store_outputs if asked is None else asked):
+        if self.fetching or not (self.store_outputs if asked is None else asked):
             return None
         if self.store is None:
             raise ArgumentError(

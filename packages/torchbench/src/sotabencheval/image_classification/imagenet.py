@@ -52,7 +52,7 @@ class ImageNetEvaluator:
         self._paper = Paper(model_name, paper_arxiv_id, paper_pwc_id, paper_results)
         self._description = model_description
         self._problems = self._paper.problems(METRICS)
-        if self._settings.check:
+        if self._settings.strict:
             checks.refuse(self._problems)
         params_only = self._settings.check == "params"
         self._answers = None if params_only else Answers(find_images(root, self._settings), ImageNet.classes)
