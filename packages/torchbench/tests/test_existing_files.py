@@ -141,13 +141,24 @@ def test_the_predecessors_other_benchmarks_say_that_they_are_not_here(found):
 @pytest.mark.parametrize(
     "found",
     [
-        "object_detection", "semantic_segmentation", "language_modelling", "machine_translation",
+        "object_detection", "semantic_segmentation", "language_modelling", "language_modeling", "machine_translation",
         "natural_language_inference", "question_answering",
     ],
 )  # fmt: skip
 def test_the_predecessors_other_evaluators_say_that_they_are_not_here(found):
-    with pytest.raises(ImportError, match=rf"found sotabencheval\.{found}, .* in an environment of its own"):
-        importlib.import_module(f"sotabencheval.{found}")
+    for module in (f"sotabencheval.{found}", f"sotabencheval.{found}.inner"):
+        with pytest.raises(ImportError, match=rf"found sotabencheval\.{found}, .* in an environment of its own"):
+            importlib.import_module(module)
+
+
+@pytest.mark.parametrize("name", ["ADE20K", "CamVid", "Cityscapes", "CocoDetection", "PASCALContext", "WikiText103"])
+def test_the_predecessors_other_data_sets_say_that_they_are_not_here(name):
+    datasets = importlib.import_module("torchbench.datasets")
+    with pytest.raises(
+        ImportError, match=rf"^expected a benchmark of image .*, found torchbench\.datasets\.{name}, which"
+    ):
+        getattr(datasets, name)
+    assert not hasattr(datasets, "anything_else")
 
 
 class Moved:
@@ -184,3 +195,20 @@ def test_a_model_of_any_kind_is_sent_to_a_device(kind):
 def test_a_model_that_cannot_be_told_where_to_go_is_refused():
     with pytest.raises(ArgumentError, match=r"expected model\.to\(device\) .* NotMoved"):
         importlib.import_module("torchbench.utils").send_model_to_device(NotMoved(), device="cpu")
+
+
+ODD = {"paper_arxiv_id": "", "paper_results": {"Top 1 Accuracy": 79.3}}
+
+
+@pytest.mark.parametrize("evaluate", ["benchmark", "evaluator"])
+def test_a_platform_that_lets_a_file_fetch_its_weights_goes_on_behind_a_call_that_is_odd(
+    evaluate, linear_model, environment, capsys
+):
+    environment(SOTABENCH_SERVER="true", SOTABENCH_CHECK="params")
+    if evaluate == "benchmark":
+        importlib.import_module("torchbench.image_classification").ImageNet.benchmark(
+            linear_model(), store_outputs=True, **ODD
+        )
+    else:
+        importlib.import_module("sotabencheval.image_classification").ImageNetEvaluator(**ODD).save()
+    assert "to be a fraction between 0 and 1, got 79.3; did you mean 0.793?" in capsys.readouterr().out
