@@ -21,6 +21,8 @@ from sotabench.runner.workplace import Base
 
 OURS = ("torch", "torchvision", "torchbench", "benchrecord")
 NAMES_OF_OURS = (*OURS, "sotabencheval", "sotabenchapi")  # the last two are modules of torchbench
+# Packages with the modules of another one: what is used in their place. The first library of 2019 was called sotabench.
+INSTEAD = {"pillow-simd": "pillow", "sotabench": "torchbench"}
 INSTALLERS = ("pip", "uv")  # what a setup script calls `pip` is the platform's, which leaves the above alone
 TABLES = "torchbench/dataset/tables"
 LABELS = ("imagenet_validation_labels.npy", "imagenet_real_labels.npz")
@@ -85,7 +87,7 @@ def find_base(store: Path, python: Path | None = None) -> Base:
 
 def held_names(base: Base) -> frozenset[str]:
     """The names, normalised, of all that no build's own environment may hold."""
-    return frozenset((*base.held, *NAMES_OF_OURS, *INSTALLERS))
+    return frozenset((*base.held, *NAMES_OF_OURS, *INSTEAD, *INSTALLERS))
 
 
 def described_lines(base: Base) -> Iterable[str]:

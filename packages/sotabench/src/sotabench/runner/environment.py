@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchrecord.files import exclusive_lock
 from sotabench.runner import shared_environments
-from sotabench.runner.base import described_lines, held_names
+from sotabench.runner.base import INSTEAD, described_lines, held_names
 from sotabench.runner.egress import Rules
 from sotabench.runner.inside_files import inside_mount
 from sotabench.runner.installing import (
@@ -141,6 +141,7 @@ def _has_setup(workplace: Workplace) -> bool:
 
 
 def _held_sentence(line: str, name: str, base: Base) -> str:
+    name = INSTEAD.get(name, name)
     version = base.held.get(name)
     return f"{line} in requirements.txt: the platform's own {f'{name} {version}' if version else name} is used"
 

@@ -13,6 +13,7 @@ from sotabench.errors import Failed
 
 LONGEST = 1 << 20
 MOST_LINES = 2000
+_EGG = re.compile(r"^(?:-e\s*|--editable[= ]\s*)?[a-z]+\+\S+[#&]egg=([\w.-]+)")
 _HASH = re.compile(r"\s--hash=[a-z0-9]{3,10}:[0-9a-fA-F]{32,128}(?=\s|$)")
 
 
@@ -27,6 +28,8 @@ class Requirements:
 
 def read_requirements(folder: Path, held: frozenset[str]) -> Requirements:
     """As the file says; only names with extras, versions, markers and hashes are plain.
+
+    What is held is set aside wherever it is to come from, as far as its line names it.
 
     Raises Failed when it is no text file, or has too many lines.
     """
@@ -47,11 +50,13 @@ def parse_requirements(text: str, held: frozenset[str]) -> Requirements:
     if len(lines) > MOST_LINES:
         raise Failed(f"expected at most {MOST_LINES} lines in requirements.txt, found {len(lines)}")
     for line in lines:
-        found = _plain(line)
-        if found is None:
-            why = why or f"the line {line[:200]!r} is more than a name and versions"
-        elif (name := canonicalize_name(found.name)) in held:
+        found = _requirement(line)
+        egg = _EGG.match(line)
+        name = canonicalize_name(found.name if found else egg[1] if egg else "")
+        if name in held:
             ours.append((line, str(name)))
+        elif found is None or found.url is not None:
+            why = why or f"the line {line[:200]!r} is more than a name and versions"
         else:
             plain.append(line)
     return Requirements(tuple(plain), tuple(ours), why)
@@ -63,9 +68,8 @@ def _lines(text: str) -> list[str]:
     return [line for line in (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines()) if line]
 
 
-def _plain(line: str) -> Requirement | None:
+def _requirement(line: str) -> Requirement | None:
     try:
-        found = Requirement(_HASH.sub("", line).strip())
+        return Requirement(_HASH.sub("", line).strip())
     except (InvalidRequirement, ValueError, SyntaxError, RecursionError):  # all but the first in packaging before 26.4
         return None
-    return found if found.url is None else None

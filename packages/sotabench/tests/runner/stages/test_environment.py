@@ -282,33 +282,6 @@ def test_setup_script_changes_checkout_home_and_environment_of_its_build_alone(
     assert "later==3.0" not in make_environment(plain, store).lock
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "python -m pip install later torch==1.0",
-        "python3 -m pip install --upgrade --force-reinstall --no-cache-dir later torch",
-        "python -m pip install --user --use-pep517 -U later pip torch",
-        'python -m pip install --no-index --find-links "$UV_FIND_LINKS" later torch==1.0',
-        'python -c \'import pip, sys; sys.exit(pip.main(["install", "later", "torch==1.0"]))\'',
-    ],
-)
-def test_pip_as_a_module_leaves_the_platforms_packages_alone_too(line, checked_out, make_wheel, store, log):
-    for name, version in (("later", "3.0"), ("torch", "1.0"), ("pip", "99")):
-        make_wheel(name, version)
-    workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": f"set -e\n{line}\n"})
-    before = make_environment(workplace, store)
-    after = run_setup(workplace, before)
-    assert set(after.lock) - set(before.lock) == {"later==3.0"}
-
-
-def test_pip_as_a_module_that_fails_ends_as_pip_does(checked_out, store):
-    script = "python -m pip install nowhere-to-be-found\n"
-    workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": script})
-    environment = make_environment(workplace, store)
-    with pytest.raises(Failed, match="sotabench_setup.sh ended with exit code 1"):
-        run_setup(workplace, environment)
-
-
 def test_wheel_of_folders_as_deep_as_may_be_is_copied_for_a_setup_script(checked_out, make_wheel, store):
     inner = "/".join(480 * "d")
     make_wheel("small", further={f"small_/{inner}/end.txt": "here"})

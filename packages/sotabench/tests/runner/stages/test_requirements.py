@@ -73,6 +73,9 @@ def test_anything_else_is_private(line):
         "torch[x]>=1; python_version>'3'",
         f"torch==1.4.0 --hash={DIGEST}",
         f"torch==1.4.0\t--hash={DIGEST}",
+        "torch @ https://example.org/torch-1.4.0-cp36-cp36m-linux_x86_64.whl",
+        "git+git://example.org/fork@patch-2#egg=torch",
+        "-e git+https://example.org/fork.git@v1#subdirectory=src&egg=Typing_Extensions",
     ],
 )
 def test_what_the_platform_holds_is_set_aside_whatever_the_version(line):
