@@ -12,6 +12,7 @@ import pytest
 import torch
 import torchvision
 
+from torchbench.dataset.labels import wnids
 from torchbench.errors import ArgumentError
 
 CPU = torch.device("cpu")
@@ -54,6 +55,26 @@ def test_the_documented_example_runs_unchanged(repository, tmp_path):
     assert record["samples"] == 6
     assert record["model_facts"]["parameters"] == 88_791_336  # torchvision's table of ResNeXt101_32X8D_Weights
     assert set(record["results"]) == {"Top 1 Accuracy", "Top 5 Accuracy"}
+
+
+def test_every_way_in_which_existing_files_call_it_counts_what_a_plain_loop_counts(repository, tmp_path):
+    shutil.copy(FILES / "many_models_sotabench.py", repository / "sotabench.py")
+    (tmp_path / "imagenet").symlink_to(repository / ".data/vision/imagenet")
+    folders = sorted(path.name for path in (repository / ".data/vision/imagenet/val").iterdir())
+    classes = [wnids().index(folder) for folder in folders]
+    done = run_file(
+        repository,
+        HOME=str(tmp_path),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        SOTABENCH_STORE_FILENAME="results.json",
+        CLASSES=" ".join(map(str, classes)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all 6\n" in done.stdout
+    records = json.loads((repository / "results.json").read_text())
+    assert [record["model"] for record in records] == ["A", "B", "C", "D", "E", None]
+    assert [record["transform"]["plan"]["name"] for record in records] == ["as written"] * 2 + ["fast"] * 4
+    assert records[2]["paper_results"] == {"Top 1 Accuracy": 0.813}
 
 
 @pytest.mark.parametrize(
