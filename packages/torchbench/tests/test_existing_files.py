@@ -182,6 +182,11 @@ def test_the_predecessors_other_data_sets_say_that_they_are_not_here(name):
     assert not hasattr(datasets, "anything_else")
 
 
+def test_a_copy_of_the_predecessors_evaluator_is_told_that_the_client_is_not_here():
+    with pytest.raises(ImportError, match=r"found sotabenchapi\.client, .* import that of sotabencheval\.image_class"):
+        importlib.import_module("sotabenchapi.client")
+
+
 class Moved:
     def __init__(self):
         self.device = None
