@@ -84,7 +84,8 @@ def _variables(workplace: Workplace, environment: Environment, data: Data, *, ha
 def _told(data: Data) -> dict[str, str]:
     told = {}
     if data.imagenet:
-        told["SOTABENCH_DATA_ROOT"] = f"{DATA}/imagenet"
+        # The second name is what loops of 2019 look for, which would open ./imagenet otherwise.
+        told["SOTABENCH_DATA_ROOT"] = told["IMAGENET_DIR"] = f"{DATA}/imagenet"
     if data.prepared:
         told["SOTABENCH_CACHE_DIR"] = PREPARED
     return told

@@ -74,6 +74,7 @@ def test_everything_is_where_files_look_for_it_and_only_its_own_can_be_written(c
     assert list(outside.iterdir()) == []
     told = found["environment"]
     assert (told["SOTABENCH_SERVER"], told["SOTABENCH_SEALED"], told["PYTHONUNBUFFERED"]) == ("true", "1", "1")
+    assert told["IMAGENET_DIR"] == told["SOTABENCH_DATA_ROOT"] == "/work/data/imagenet"
     assert "SOTABENCH_CHECK" not in told
 
 

@@ -20,6 +20,8 @@ from sotabench.runner.weights import fetch_weights
 LIMITS = Limits(seconds=300, memory=4 << 30, disk=1 << 30, files=10_000, processes=64, file_size=1 << 30)
 TREE = Tree(commit="c" * 40, tree="t" * 40, submodules=(), size=1)
 FILE = """
+import os
+
 import numpy as np
 import PIL
 import torch
@@ -30,7 +32,10 @@ from torchvision.datasets import ImageNet
 from sotabencheval.image_classification import ImageNetEvaluator
 from sotabencheval.utils import is_server
 
-DATA_ROOT = './.data/vision/imagenet' if is_server() else '/home/ada/data'
+if is_server():
+    DATA_ROOT = os.environ.get('IMAGENET_DIR', './imagenet')
+else:
+    DATA_ROOT = '/home/ada/data'
 
 model = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(12, 1000))
 torch.save({'state_dict': model.state_dict(), 'best': np.float64(0.5)}, 'net.pth')
