@@ -93,7 +93,7 @@ def evaluate(attempt: Attempt, workplace: Workplace, prepared: Prepared, shop: S
         network = None
         if shop.has_network(attempt.job):
             attempt.log.say("the repository's owner lets it use the network while it is evaluated")
-            network = stack.enter_context(workplace.proxy(shop.weights_hosts))
+            network = stack.enter_context(workplace.proxy(shop.weights_hosts)).socket
         data = Data(
             imagenet=shop.images(attempt.job, "ImageNet"),
             prepared=shop.prepared_images(attempt.job, "ImageNet"),
@@ -165,7 +165,7 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
         "sandbox": "none: repositories are trusted" if shop.is_trusting else "bubblewrap",
         "network": shop.has_network(job),
         "shims": list(SHIMS),
-    }
+    } | ({"setup": setup} if (setup := prepared.environment.setup) else {})
 
 
 def _public(one: Fetched) -> dict[str, Any]:

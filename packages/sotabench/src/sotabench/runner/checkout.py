@@ -126,8 +126,13 @@ def _address(source: Source) -> _Address:
     return _Address(parts.scheme, host, port or (443 if parts.scheme == "https" else 22))
 
 
-def _network(workplace: Workplace, rules: Rules) -> contextlib.AbstractContextManager[Path | None]:
-    return workplace.proxy(rules) if rules != NO_HOSTS else contextlib.nullcontext()
+@contextlib.contextmanager
+def _network(workplace: Workplace, rules: Rules) -> Iterator[Path | None]:
+    if rules == NO_HOSTS:
+        yield None
+        return
+    with workplace.proxy(rules) as egress:
+        yield egress.socket
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ Not protected against: what a wheel of the index itself does. It runs wherever i
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,11 +31,12 @@ from sotabench.runner.installing import (
 )
 from sotabench.runner.kept import emptied_if_too_much, empty, is_above_half
 from sotabench.runner.requirements import read_requirements
-from sotabench.runner.sandbox import Limits, Mount, Task, copy_writable, remove
+from sotabench.runner.sandbox import Limits, Mount, Outcome, Task, copy_writable, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
 
 NO_HOSTS = Rules()
 SETUP = "sotabench_setup.sh"
+MOST_HOSTS = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Environment:
     lock: tuple[str, ...]  # name==version of all that is installed, the platform's own included
     key: str  # SHA-256 of the lock
     is_shared: bool
+    setup: str = ""  # how its setup script ended, where that was not well and not its own fault
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -93,44 +95,61 @@ def run_setup(
     """Run `sotabench_setup.sh`, if there is one; what is installed then.
 
     It may change the checkout, the home folder and its environment, all of this build alone. `hosts` are those of the
-    operator's list, beside the package index. Raises Failed when it fails.
+    operator's list, beside the package index. Raises Failed when it fails, unless it was refused a host: then the
+    later stages tell whether anything is missing.
     """
     if not _has_setup(workplace):
         return environment
+    remove(workplace.facts)
     workplace.give(workplace.home, workplace.facts)
-    trust, trusting = workplace.trusting()
-    script = f"bash {SETUP} && exec {workplace.base.python} -I {INSIDE}/environment.py"
-    with _own_cache(workplace, limits) as scratch, workplace.proxy(workplace.index.rules | hosts) as network:
-        outcome = workplace.run(
-            Task(
-                command=["/bin/sh", "-c", script],
-                folder=REPOSITORY,
-                mounts=[
-                    *workplace.base.mounts,
-                    inside_mount(),
-                    Mount(environment.folder, ENVIRONMENT, writable=True),
-                    *workplace.index.mounts,
-                    *trust,
-                    scratch,
-                    *tool_mounts(workplace),
-                    Mount(workplace.repository, REPOSITORY, writable=True),
-                    Mount(workplace.home, HOME, writable=True),
-                    Mount(workplace.facts, FACTS, writable=True),
-                ],
-                environment={
-                    **trusting,
-                    **environment.variables,
-                    **uv_variables(workplace, with_secrets=False),
-                    **wanted(workplace),
-                    "HOME": HOME,
-                },
-                limits=limits,
-                network=network,
-            )
-        )
-        check_outcome(outcome, SETUP)
+    with _own_cache(workplace, limits) as scratch, workplace.proxy(workplace.index.rules | hosts) as egress:
+        outcome = workplace.run(_setup_task(workplace, environment, scratch, limits, egress.socket))
+        said = _check_setup(outcome, egress.not_listed)
+    if said:
+        workplace.say(f"{said}. The build goes on, for a host that is not listed is not the repository's fault")
     lock = _whole_lock(workplace.base, read_frozen(workplace))
-    return replace(environment, lock=lock, key=_key(lock))
+    return replace(environment, lock=lock, key=_key(lock), setup=said)
+
+
+def _setup_task(workplace: Workplace, environment: Environment, scratch: Mount, limits: Limits, network: Path) -> Task:
+    """The script, what is installed after it, and its exit code."""
+    trust, trusting = workplace.trusting()
+    script = f"bash {SETUP}; code=$?; {workplace.base.python} -I {INSIDE}/environment.py && exit $code"
+    return Task(
+        command=["/bin/sh", "-c", script],
+        folder=REPOSITORY,
+        mounts=[
+            *workplace.base.mounts,
+            inside_mount(),
+            Mount(environment.folder, ENVIRONMENT, writable=True),
+            *workplace.index.mounts,
+            *trust,
+            scratch,
+            *tool_mounts(workplace),
+            Mount(workplace.repository, REPOSITORY, writable=True),
+            Mount(workplace.home, HOME, writable=True),
+            Mount(workplace.facts, FACTS, writable=True),
+        ],
+        environment={
+            **trusting,
+            **environment.variables,
+            **uv_variables(workplace, with_secrets=False),
+            **wanted(workplace),
+            "HOME": HOME,
+        },
+        limits=limits,
+        network=network,
+    )
+
+
+def _check_setup(outcome: Outcome, not_listed: Collection[str]) -> str:
+    """Nothing, or how it ended although it was refused these hosts. Raises Failed."""
+    if not outcome.code or not not_listed:
+        check_outcome(outcome, SETUP)
+        return ""
+    hosts = sorted(not_listed)
+    shown = ", ".join(hosts[:MOST_HOSTS]) + (" and others" if len(hosts) > MOST_HOSTS else "")
+    return f"{SETUP} {outcome.reason}; SOTABENCH_SETUP_HOSTS of this runner does not list {shown}"
 
 
 def _has_setup(workplace: Workplace) -> bool:

@@ -85,7 +85,7 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
     words = Words()
     options = ("--no-header", "--no-annotate", "--generate-hashes", "--only-binary", ":all:", "--quiet")
     trust, trusting = workplace.trusting()
-    with workplace.proxy(workplace.index.rules) as network:
+    with workplace.proxy(workplace.index.rules) as egress:
         outcome = workplace.sandbox.run(
             Task(
                 command=[TOOL, "pip", "compile", "requirements.in", "--output-file", "lock.txt", *options,
@@ -94,7 +94,7 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
                 mounts=[*workplace.base.mounts, *workplace.index.mounts, *trust, *tool_mounts(workplace), scratch],
                 environment={**trusting, **uv_variables(workplace, with_secrets=True)},
                 limits=LIMITS,
-                network=network,
+                network=egress.socket,
             ),
             output=words.take,
             stop=workplace.stop,
@@ -136,8 +136,9 @@ def fill(workplace: Workplace, filling: Filling) -> tuple[str, ...]:
         words.take(block)
         workplace.output(block)
 
-    with workplace.proxy(workplace.index.rules) as network:
-        outcome = workplace.sandbox.run(_filling_task(workplace, filling, network), output=output, stop=workplace.stop)
+    with workplace.proxy(workplace.index.rules) as egress:
+        task = _filling_task(workplace, filling, egress.socket)
+        outcome = workplace.sandbox.run(task, output=output, stop=workplace.stop)
     check_ended(outcome, "environment")
     if outcome.code and not filling.from_repository:
         _check_index(words)

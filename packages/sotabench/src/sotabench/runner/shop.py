@@ -141,13 +141,13 @@ class Shop:
                 removed += 1
         return removed
 
-    def _proxy(self, slot: Slot, say: Callable[[str], None]) -> Callable[[Rules], AbstractContextManager[Path]]:
+    def _proxy(self, slot: Slot, say: Callable[[str], None]) -> Callable[[Rules], AbstractContextManager[Egress]]:
         internal = Rules.of(internal=self.settings.internal_hosts)
 
         @contextmanager
-        def proxy(rules: Rules) -> Iterator[Path]:
+        def proxy(rules: Rules) -> Iterator[Egress]:
             with Egress(rules | internal, slot=slot, log=say) as egress:
-                yield egress.socket
+                yield egress
 
         return proxy
 

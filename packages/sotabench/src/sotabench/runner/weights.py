@@ -198,8 +198,8 @@ def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
     """Whether it came to its end; otherwise there may be more to fetch, were it only that a host was silent."""
     open_folder(workplace.facts)  # the setup script may have closed it
     (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
-    with workplace.proxy(hosts) as network:
-        outcome = workplace.run(replace(task, network=network))
+    with workplace.proxy(hosts) as egress:
+        outcome = workplace.run(replace(task, network=egress.socket))
     _judge(workplace, outcome)
     return outcome.well
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sotabench.errors import Failed
-from sotabench.runner.egress import Rules
+from sotabench.runner.egress import Egress, Rules
 from sotabench.runner.kept import TooMuchLeft, is_too_much
 from sotabench.runner.package_index import PackageIndex
 from sotabench.runner.sandbox import Ended, Mount, Outcome, Sandbox, Slot, Task, own
@@ -59,7 +59,7 @@ class Workplace:
     say: Callable[[str], None]  # a line of the platform's own in the build's log
     output: Callable[[bytes], None]  # what the build's own processes print
     stop: threading.Event
-    proxy: Callable[[Rules], AbstractContextManager[Path]]  # to these hosts and no others: its socket
+    proxy: Callable[[Rules], AbstractContextManager[Egress]]  # to these hosts and no others
     certificates: Path | None = None  # authorities to believe, where they are not the machine's own
 
     @property

@@ -82,7 +82,7 @@ def new_workplace(works, base, log, tmp_path, wheels):
         with Egress(
             rules | internal, slot=slot, log=log.lines.append, resolve=lambda host, port: ["127.0.0.1"]
         ) as egress:
-            yield egress.socket
+            yield egress
 
     def make(name="first", slot=SLOT, **changes):
         folder = tmp_path / "attempts" / name

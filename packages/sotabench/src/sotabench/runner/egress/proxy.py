@@ -16,7 +16,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -88,6 +88,11 @@ class Egress:
         """What went to each host so far."""
         return self._guard.traffic
 
+    @property
+    def not_listed(self) -> Collection[str]:
+        """Hosts that were asked for and are not among the rules; of very many, some."""
+        return self._guard.not_listed
+
     def __enter__(self) -> Self:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.socket))
@@ -154,6 +159,7 @@ class _Guard:
     def __init__(self, rules: Rules, caps: Caps, resolve: Resolve) -> None:
         self.caps = caps
         self.traffic: dict[str, Traffic] = {}
+        self.not_listed: set[str] = set()
         self._rules, self._resolve = rules, resolve
         self._now = self._ever = 0
 
@@ -173,6 +179,8 @@ class _Guard:
         host, port = request.host, request.port
         is_internal = self._rules.is_internal(host, port)
         if not self._rules.allows(host, port) or (request.head and not is_internal):
+            if len(self.not_listed) < MOST_LINES:
+                self.not_listed.add(printable(host, 100))
             raise Refused("403 Forbidden", "it is not among the hosts that this stage may reach")
         try:
             async with asyncio.timeout(self.caps.connect):
