@@ -14,6 +14,8 @@ from sotabench.errors import Failed
 LONGEST = 1 << 20
 MOST_LINES = 2000
 _EGG = re.compile(r"^(?:-e\s*|--editable[= ]\s*)?[a-z]+\+\S+[#&]egg=([\w.-]+)")
+# The predecessor's own repositories, of whose packages nothing else bears the names.
+_PREDECESSOR = re.compile(r"github\.com[/:]paperswithcode/(torchbench|sotabench-eval|sotabench-api)(?![\w-])")
 _HASH = re.compile(r"\s--hash=[a-z0-9]{3,10}:[0-9a-fA-F]{32,128}(?=\s|$)")
 
 
@@ -51,8 +53,7 @@ def parse_requirements(text: str, held: frozenset[str]) -> Requirements:
         raise Failed(f"expected at most {MOST_LINES} lines in requirements.txt, found {len(lines)}")
     for line in lines:
         found = _requirement(line)
-        egg = _EGG.match(line)
-        name = canonicalize_name(found.name if found else egg[1] if egg else "")
+        name = canonicalize_name(found.name if found else _name_in_address(line))
         if name in held:
             ours.append((line, str(name)))
         elif found is None or found.url is not None:
@@ -60,6 +61,14 @@ def parse_requirements(text: str, held: frozenset[str]) -> Requirements:
         else:
             plain.append(line)
     return Requirements(tuple(plain), tuple(ours), why)
+
+
+def _name_in_address(line: str) -> str:
+    """What an address says that it brings, or what lies at one of the predecessor's; or nothing."""
+    if egg := _EGG.match(line):
+        return egg[1]
+    place = _PREDECESSOR.search(line)
+    return place[1].replace("sotabench-", "sotabench") if place else ""
 
 
 def _lines(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from sotabench.errors import Failed
-from sotabench.runner.requirements import LONGEST, parse_requirements, read_requirements
+from sotabench.runner.requirements import LONGEST, Requirements, parse_requirements, read_requirements
 
 HELD = frozenset({"torch", "pillow", "typing-extensions"})
 DIGEST = "sha256:" + "0" * 64
@@ -83,6 +83,24 @@ def test_what_the_platform_holds_is_set_aside_whatever_the_version(line):
     assert (found.plain, found.why_private) == (("six",), "")
     assert [asked for asked, _ in found.held] == [line]
     assert {name for _, name in found.held} <= HELD
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("git+https://github.com/paperswithcode/torchbench.git", "torchbench"),
+        ("-e git+git://github.com/paperswithcode/sotabench-eval@develop", "sotabencheval"),
+        ("git+ssh://git@github.com/paperswithcode/sotabench-api.git@v0.0.3", "sotabenchapi"),
+        ("https://github.com/paperswithcode/torchbench/archive/master.zip", "torchbench"),
+    ],
+)
+def test_predecessor_by_its_address_is_set_aside(line, name):
+    held = HELD | {"torchbench", "sotabencheval", "sotabenchapi"}
+    found = parse_requirements(f"{line}\nsix", held)
+    assert found == Requirements(("six",), ((line, name),), "")
+    assert parse_requirements(
+        line.replace("torchbench", "torchbench-more").replace("sotabench-", "other-"), held
+    ).why_private
 
 
 def test_link_gives_a_private_environment(tmp_path):
