@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,24 @@ def test_unknown_keys_are_allowed_but_bounded(record):
         validate_record(record(novelty="x" * 20_001))
     with pytest.raises(InvalidRecord, match="record.novelty.a to be a finite number"):
         validate_record(record(novelty={"a": float("nan")}))
+
+
+def test_long_names_around_many_values_cost_no_memory(record):
+    """Each value's place has four thousand characters; all of them at once would be 400 megabytes."""
+    value = [0] * 100_000
+    for _ in range(7):
+        value = {"\U000e0041" * 60: value}
+    tracemalloc.start()
+    try:
+        validate_record(record(novelty=value))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_place_of_a_value_is_named_by_its_keys_and_numbers(record):
+    with pytest.raises(InvalidRecord, match=r"expected record\.novelty\[1\]\.a \[0\]\[2\] to be a finite number"):
+        validate_record(record(novelty=[0, {"a ": [[1, "x", float("inf")]]}]))
 
 
 @pytest.mark.parametrize("key", ["format", "model", "task", "dataset_name", "results"])

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 from benchrecord.errors import InvalidRecord
 from benchrecord.files import exclusive_lock, read_strangers_file, replace_file
@@ -41,6 +41,8 @@ _FILE_NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Check = Callable[[str, object], None]
+_Place: TypeAlias = "str | tuple[_Place, str | int]"
+"""Where a value stands: the record, or a key or number in a place."""
 
 
 def append_record(path: str | Path, record: Mapping[str, Any]) -> None:
@@ -203,44 +205,48 @@ def _finite(text: str) -> float:
     return value
 
 
-def _check_values(name: str, value: object, *, depth: int) -> None:
-    """Raise InvalidRecord, naming the place, unless all of `value` can be stored as JSON; works without recursion.
+def _check_values(place: _Place, value: object, *, depth: int) -> None:
+    """Raise InvalidRecord, naming the place, unless all of `value` can be stored as JSON.
 
-    `depth` is the number of lists and objects that hold `value` itself.
+    `depth` is the number of lists and objects that hold `value` itself; it goes no deeper than is allowed.
     """
-    waiting = [(name, value, depth)]
-    while waiting:
-        where, item, outside = waiting.pop()
-        if not isinstance(item, dict | list | tuple):
-            _check_scalar(where, item)
-            continue
-        if outside >= MAX_DEPTH:
-            raise InvalidRecord(f"expected JSON at most {MAX_DEPTH} deep, found more at {where[:200]}")
-        if isinstance(item, dict):
-            _check_keys(where, item)
-            waiting.extend((f"{where}.{printable(key, 60)}", inner, outside + 1) for key, inner in item.items())
-        else:
-            waiting.extend((f"{where}[{index}]", inner, outside + 1) for index, inner in enumerate(item))
+    if not isinstance(value, dict | list | tuple):
+        _check_scalar(place, value)
+        return
+    if depth >= MAX_DEPTH:
+        raise InvalidRecord(f"expected JSON at most {MAX_DEPTH} deep, found more at {_words(place)[:200]}")
+    if isinstance(value, dict):
+        _check_keys(place, value)
+    for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        _check_values((place, step), inner, depth=depth + 1)
 
 
-def _check_keys(where: str, item: dict[Any, object]) -> None:
+def _words(place: _Place) -> str:
+    """The place as a message names it. Made for a message alone: of a million values each has one."""
+    if isinstance(place, str):
+        return place
+    outer, step = place
+    return f"{_words(outer)}[{step}]" if isinstance(step, int) else f"{_words(outer)}.{printable(step, 60)}"
+
+
+def _check_keys(place: _Place, item: dict[Any, object]) -> None:
     for key in item:
         if not isinstance(key, str) or len(key) > MAX_KEY or _NOT_STORABLE.search(key):
-            _refuse(f"every key in {where}", f"text of at most {MAX_KEY} characters without NUL", key)
+            _refuse(f"every key in {_words(place)}", f"text of at most {MAX_KEY} characters without NUL", key)
 
 
-def _check_scalar(where: str, item: object) -> None:
+def _check_scalar(place: _Place, item: object) -> None:
     if isinstance(item, str):
         if len(item) > MAX_TEXT or _NOT_STORABLE.search(item):
-            _refuse(where, f"text of at most {MAX_TEXT} characters without NUL or half characters", item)
+            _refuse(_words(place), f"text of at most {MAX_TEXT} characters without NUL or half characters", item)
     elif isinstance(item, float):
         if not math.isfinite(item):
-            _refuse(where, "a finite number", item)
+            _refuse(_words(place), "a finite number", item)
     elif isinstance(item, int):
         if abs(item) > MAX_INTEGER:
-            _refuse(where, "an integer of 64 bits", "a larger one")
+            _refuse(_words(place), "an integer of 64 bits", "a larger one")
     elif item is not None:
-        _refuse(where, "text, a number, true, false, null, a list or an object", item)
+        _refuse(_words(place), "text, a number, true, false, null, a list or an object", item)
 
 
 def _refuse(where: str, expected: str, found: object) -> NoReturn:
