@@ -1,14 +1,20 @@
 """NUL, which PostgreSQL cannot even look for, gets no further than the site: in addresses, queries, forms, cookies."""
 
 import re
+from io import BytesIO
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.core.cache import cache
+from django.core.exceptions import TooManyFieldsSent
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
 from django.test import Client
 from site_routes import all_routes
 
 from sotabench.server.accounts.services import create_token
+from sotabench.server.bodies import OneCharset
+from sotabench.server.wsgi import application
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("resnexts")]
 
@@ -120,3 +126,69 @@ def test_no_cookie(askers):
 )
 def test_it_is_an_address_of_nothing(client, ada, path, status):
     assert client.get(path).status_code == status
+
+
+@pytest.fixture
+def ask():
+    """The status and text that the site, as it is served, answers; and the request as Django sees it, if it does."""
+
+    def asked(content_type, query="", method="GET", body=b""):
+        said, seen = [], []
+
+        def django(environ, start_response):
+            seen.append(WSGIRequest(environ))
+            start_response("200 OK", [])
+            return []
+
+        environ = {"REQUEST_METHOD": method, "QUERY_STRING": query, "CONTENT_TYPE": content_type}
+        setup_testing_defaults(environ)
+        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        answer = OneCharset(django)(environ, lambda status, _: said.append(status))
+        return said[0], b"".join(answer).decode(), *seen
+
+    return asked
+
+
+ODD_TYPES = [
+    *(f"text/plain; charset={name}" for name in ("undefined", "zlib", "rot13", "idna", "punycode", "no-such-one")),
+    *(f'text/plain; charset="{name}"' for name in ("unicode_escape", "utf-16", "utf-7", "latin-1", "", "\0")),
+    "text/plain; Charset=unicode_escape; charset=utf-8; charset=zlib",
+    "text/plain; charset*=utf-8''zlib",
+]
+
+
+def test_site_that_is_served_reads_one_charset():
+    assert isinstance(application, OneCharset)
+
+
+@pytest.mark.parametrize("content_type", ODD_TYPES)
+def test_another_charset_than_that_of_all_pages_is_refused(ask, content_type):
+    """Python has some that decode nothing, and some that make half a character of what is written."""
+    status, text = ask(content_type, "q=%5Cud800")
+    assert (status[:3], "UTF-8" in text) == ("415", True)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "x; charset=utf-8", 'x; CHARSET = "UTF8"', "x; charset=ascii"]
+)
+def test_charset_of_all_pages_by_any_of_its_names_is_taken(ask, content_type):
+    status, _, request = ask(content_type, "q=%C3%A9&" + "a&" * 1100)
+    assert (status, request.encoding) == ("200 OK", None)
+    with pytest.raises(TooManyFieldsSent):  # and not before there is somebody to answer it
+        request.GET  # noqa: B018 - it reads the address
+
+
+def test_form_that_says_its_charset_is_read_as_ever(ask):
+    body = b'--x y\r\nContent-Disposition: form-data; name="login"\r\n\r\n\xc3\xa9\r\n--x y--\r\n'
+    *_, request = ask('multipart/form-data; charset=UTF-8; boundary="x y"', method="POST", body=body)
+    assert request.POST["login"] == "\u00e9"
+
+
+@pytest.mark.parametrize("way", ["//[x", "http://[x", "https://[::1/", "//[x]:y/"])
+def test_way_back_that_is_no_address_is_none(askers, way):
+    stranger, signed_in, _ = askers
+    form = {"login": "ada", "password": PASSWORD, "next": way}
+    assert stranger.get("/accounts/login/", {"next": way}).status_code == 200
+    assert stranger.post("/accounts/login/", form)["Location"] == "/"
+    assert signed_in.get("/accounts/logout/", {"next": way}).status_code == 200
+    assert signed_in.post("/accounts/logout/", {"next": way})["Location"] == "/"

@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from sotabench.server.bodies import OneCharset
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sotabench.server.settings")
-application = get_wsgi_application()
+application = OneCharset(get_wsgi_application())

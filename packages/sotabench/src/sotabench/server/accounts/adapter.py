@@ -1,4 +1,4 @@
-"""Who may make an account."""
+"""Who may make an account, and where a form about accounts may lead."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -16,6 +16,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
         """Whether the sign-up page works."""
         return bool(settings.SIGNUP_OPEN)
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether somebody may be led there afterwards; what is no address is nowhere to go."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types

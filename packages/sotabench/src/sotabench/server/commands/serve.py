@@ -18,6 +18,7 @@ from sotabench.errors import Misconfigured
 from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
+from sotabench.server.bodies import OneCharset
 from sotabench.server.keeper import RunnerKeeper
 from sotabench.server.papers.importing import import_shipped_once
 from sotabench.server.sweeping import ERRANDS, Sweeper
@@ -89,7 +90,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         """The site, its pages loaded, so that the first visitor does not wait for them."""
-        application = get_wsgi_application()
+        application = OneCharset(get_wsgi_application())
         get_resolver().url_patterns  # noqa: B018 - reading them imports them
         return application
 
