@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import COMMIT
 
 from benchrecord import PredictionsBuilder, wilson_interval, write_predictions
 from sotabench.server.benchmarks import submissions
@@ -200,6 +201,29 @@ def test_predictions_file_that_is_not_what_the_record_says_is_refused(submit, re
     with pytest.raises(Invalid, match="expected files that a record names"):
         submit(record(samples=3), files={"run-1.npz": path})
     assert not Build.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "rest"),
+    [
+        ({"task": "Object Detection"}, {}),
+        ({"results": {"Accuracy": 0.5}}, {}),
+        ({"paper_results": {"Top-1": 0.5}}, {}),
+        ({"samples": 20, "dataset": PART, "results": {"Accuracy": 0.5}}, {}),
+        ({"samples": 4}, {}),
+        ({}, {"commit": "main"}),
+        ({}, {"commit": "f" * 40}),
+    ],
+)
+def test_refused_submission_leaves_no_file(settings, tmp_path, submit, record, predictions, changes, rest):
+    """What is kept but belongs to no result counts as nobody's: refused a thousand times, it would fill the disk."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    named = [predictions(f"run-{count}.npz", count) for count in (2, 3)]
+    good, other = (record(samples=count, predictions=facts) for count, (_, facts) in zip((2, 3), named, strict=True))
+    bad = other | {"environment": {"git": {"commit": COMMIT}}} | changes
+    with pytest.raises(Invalid):
+        submit(good, bad, files={path.name: path for path, _ in named}, **rest)
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
 
 
 def test_names_of_strangers_are_stored_harmless(submit, record):

@@ -85,13 +85,31 @@ def benchmark_of(record: Mapping[str, Any]) -> Benchmark:
 
     Raises Invalid when the site has no such benchmark.
     """
-    task, dataset = record["task"], record["dataset_name"]
-    whole = Benchmark.objects.filter(task=task, dataset=dataset, variant_of=None).first()
-    if whole is None:
-        known = ", ".join(map(str, Benchmark.objects.filter(is_listed=True, variant_of=None)[:20]))
-        raise Invalid(f"expected a benchmark of this site ({known}), found {printable(f'{task} on {dataset}', 200)}")
+    whole = _whole_of(record)
     variant = _variant(record, whole)
     return whole if variant is None else _variant_of(whole, variant)
+
+
+def benchmark_like(record: Mapping[str, Any]) -> Benchmark:
+    """One with the metrics of the benchmark that the record belongs to, and nothing made: of a new variant, the whole.
+
+    Raises Invalid as `benchmark_of`.
+    """
+    whole = _whole_of(record)
+    if (variant := _variant(record, whole)) is None:
+        return whole
+    there = Benchmark.objects.filter(
+        variant_of=whole, dataset=fitting(variant.name, 200), fingerprint=variant.fingerprint
+    )
+    return there.first() or whole
+
+
+def _whole_of(record: Mapping[str, Any]) -> Benchmark:
+    task, dataset = record["task"], record["dataset_name"]
+    if whole := Benchmark.objects.filter(task=task, dataset=dataset, variant_of=None).first():
+        return whole
+    known = ", ".join(map(str, Benchmark.objects.filter(is_listed=True, variant_of=None)[:20]))
+    raise Invalid(f"expected a benchmark of this site ({known}), found {printable(f'{task} on {dataset}', 200)}")
 
 
 def _variant(record: Mapping[str, Any], whole: Benchmark) -> _Variant | None:

@@ -13,10 +13,10 @@ from django.db.models import Sum
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_predictions, read_records, validate_record
 from sotabench.server.accounts.models import User
 from sotabench.server.benchmarks.models import Result, Tier
-from sotabench.server.benchmarks.results import Kept, add_result, check_commit, keep_file, supersede
-from sotabench.server.benchmarks.services import benchmark_of
+from sotabench.server.benchmarks.results import Kept, add_result, check_commit, check_metrics, keep_file, supersede
+from sotabench.server.benchmarks.services import benchmark_like, benchmark_of
 from sotabench.server.builds.models import Build
-from sotabench.server.builds.services import create_build, move
+from sotabench.server.builds.services import check_commit_name, create_build, move
 from sotabench.server.errors import Conflict, Invalid
 from sotabench.server.repositories.models import Repository
 
@@ -52,15 +52,15 @@ def submit_records(user: User, repository: Repository, submission: Submission) -
 
 
 def check_submission(user: User, submission: Submission) -> Checked:
-    """The submission, looked at as a whole, and its files kept.
+    """The submission, looked at as a whole, and its files kept: they count as its user's once there are results.
 
     It takes as long as the files are large, so no transaction may be open: on SQLite nobody else could write. Raises
-    Conflict when the user has sent too much already, and Invalid, naming the record and the rule; files that were kept
-    by then are swept.
+    Conflict when the user has sent too much already, and Invalid, naming the record and the rule, with nothing kept.
     """
     _check_room(user, submission)
+    check_commit_name(submission.commit)
     records = checked_records(submission.content)
-    _check_commits(records, submission.commit)
+    _check_each(records, submission.commit)
     return Checked(submission.commit, submission.branch, records, _keep_files(records, submission.files))
 
 
@@ -114,39 +114,41 @@ def checked_records(content: bytes) -> list[dict[str, Any]]:
     return records
 
 
-def _check_commits(records: Sequence[Mapping[str, Any]], commit: str) -> None:
+def _check_each(records: Sequence[Mapping[str, Any]], commit: str) -> None:
     for number, record in enumerate(records):
         try:
             check_commit(record, commit)
+            check_metrics(record, benchmark_like(record))
         except Invalid as error:
             raise Invalid(f"record {number}: {error}") from error
 
 
 def _keep_files(records: Sequence[Mapping[str, Any]], files: Mapping[str, Path]) -> dict[str, Kept]:
-    """Each predictions file as it is kept, by its SHA-256; they are checked to be what the records say."""
+    """Each predictions file as it is kept, by its SHA-256, once all of them are what the records say."""
     naming = [record for record in records if record.get("predictions")]
     named = {record["predictions"]["name"]: record for record in naming}
     if len(named) < len(naming):
         raise Invalid("expected every record to name a predictions file of its own, found one name twice")
     if strange := sorted(files.keys() - named.keys()):
         raise Invalid(f"expected files that a record names as its predictions, found {printable(strange[0], 100)!r}")
-    kept = {}
     for name, path in files.items():
-        record = named[name]
-        sha256 = record["predictions"]["sha256"]
-        try:
-            predictions = read_predictions(path, sha256=sha256)
-        except InvalidPredictions as error:
-            raise Invalid(f"{name}: {str(error).replace(str(path), name)}") from error
-        if len(predictions) != record.get("samples"):
-            raise Invalid(f"{name}: expected {record.get('samples')} predictions, found {len(predictions)}")
-        mapped = record.get("target_map")
-        if mapped is not None and len(mapped) != predictions.number_of_classes:
-            raise Invalid(
-                f"{name}: expected a target_map over its {predictions.number_of_classes} classes, found {len(mapped)}"
-            )
-        kept[sha256] = keep_file(path, sha256)
-    return kept
+        _check_file(name, path, named[name])
+    digests = {named[name]["predictions"]["sha256"]: path for name, path in files.items()}
+    return {sha256: keep_file(path, sha256) for sha256, path in digests.items()}
+
+
+def _check_file(name: str, path: Path, record: Mapping[str, Any]) -> None:
+    try:
+        predictions = read_predictions(path, sha256=record["predictions"]["sha256"])
+    except InvalidPredictions as error:
+        raise Invalid(f"{name}: {str(error).replace(str(path), name)}") from error
+    if len(predictions) != record.get("samples"):
+        raise Invalid(f"{name}: expected {record.get('samples')} predictions, found {len(predictions)}")
+    mapped = record.get("target_map")
+    if mapped is not None and len(mapped) != predictions.number_of_classes:
+        raise Invalid(
+            f"{name}: expected a target_map over its {predictions.number_of_classes} classes, found {len(mapped)}"
+        )
 
 
 def _add_result(build: Build, record: Mapping[str, Any], stored: Mapping[str, Kept]) -> Result:

@@ -131,13 +131,18 @@ def cancel_build(user: User, build: Build) -> None:
     move(build, Status.CANCELLED, reason=reason)
 
 
+def check_commit_name(commit: str) -> None:
+    """Raise Invalid unless it is the full name of a commit."""
+    if not re.fullmatch(COMMIT, commit):
+        raise Invalid(f"expected a commit as 40 hexadecimal digits, found {commit[:80]!r}; see `git rev-parse HEAD`")
+
+
 def _lock(repository: Repository) -> None:
     """Whoever holds the repository's row gives out its next number alone."""
     Repository.objects.select_for_update().get(pk=repository.pk)
 
 
 def _add(repository: Repository, status: Status, *, commit: str, branch: str, **facts: object) -> Build:
-    if not re.fullmatch(COMMIT, commit):
-        raise Invalid(f"expected a commit as 40 hexadecimal digits, found {commit[:80]!r}; see `git rev-parse HEAD`")
+    check_commit_name(commit)
     last = repository.builds.aggregate(last=Max("number"))["last"] or 0
     return repository.builds.create(number=last + 1, status=status, commit=commit, branch=branch[:255], **facts)
