@@ -167,6 +167,7 @@ def test_huge_and_tiny_outputs_that_are_right_are_right(score_answers, scale):
         ({"environment": {"git": {"commit": "f" * 40}}}, "expected one of commit"),
         ({"check": "full"}, "one of a check"),
         ({"format": 2}, "the version that this software reads"),
+        ({"declared": {"long": ["x" * 20_000] * 30}}, "a record of at most 524288 bytes"),
         ({"carried_over": True, "call_key": KEY}, "one of a call that ran"),
         ({"paper_results": {"Top 1 Accuracy": 79.3}}, "is it percent"),
         ({"paper_results": {"Prestige": 1.0}}, "expected paper_results named as on"),

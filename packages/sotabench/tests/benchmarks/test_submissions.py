@@ -80,6 +80,7 @@ def test_one_bad_record_keeps_all_out(submit, record):
         ({"paper_results": {"Top 1 Accuracy": 79.3}}, "percent"),
         ({"environment": {"git": {"commit": "f" * 40}}}, "expected one of commit 0123"),
         ({"format": 2}, "the version that this software reads"),
+        ({"declared": {"long": ["x" * 20_000] * 30}}, "record 0: expected a record of at most 524288 bytes, found 60"),
     ],
 )
 def test_record_that_cannot_be_published_is_refused_with_the_reason(submit, record, changes, message):

@@ -11,14 +11,14 @@ from sotabench.cli import main
 from sotabench.server import bodies, settings
 from sotabench.server.accounts.models import Scope
 from sotabench.server.api import v1
-from sotabench.server.benchmarks import submissions
+from sotabench.server.benchmarks import results, submissions
 from sotabench.server.datasets import services, sweeps
 from sotabench.site import build_parser
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
 PAGES = {page.stem: page.read_text() for page in (DOCS / "site").glob("*.md")}
 ALL = "\n".join(PAGES.values())
-GIB, MIB = 1 << 30, 1 << 20
+GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
 
 
 def commands_of_sb(group, name):
@@ -71,6 +71,7 @@ def test_every_setting_that_is_read_is_in_the_table_and_the_table_is_on_the_page
         f"{settings.API_REQUESTS_A_MINUTE['address']} of an address",
         f"| records in a submission | {submissions.MOST_RECORDS} |",
         f"at most {submissions.MOST_RECORDS} and {v1.MOST_BYTES_OF_RECORDS // MIB} MiB",
+        f"| one record | {results.MOST_BYTES_OF_A_RECORD // KIB} KiB |",
         f"together may be {v1.MOST_BYTES_A_SUBMISSION // MIB} MiB",
         f"{services.MOST_BYTES // GIB} GiB, in at most {services.MOST_PARTS:,} parts",
         f"at most {services.MOST_BYTES_A_PART // MIB} MiB",

@@ -4,6 +4,8 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def test_badges_address_names_the_host_whatever_the_default_one_is(client, setti
 def test_badge_of_what_nobody_may_see_says_only_that_it_is_unknown(client, resnext, address):
     answer = client.get(f"/api/v0/badge/{address}")
     assert (answer.status_code, answer.json()["message"]) == (200, "unknown repository")
+
+
+def test_badge_reads_one_result_of_however_many_and_no_record(client, resnext, submit, record):
+    submit(record(model="Better", results={"Top 1 Accuracy": 0.9}))
+    with CaptureQueriesContext(connection) as asked:
+        assert "90.00%" in client.get("/api/v0/badge/gh/pytorch/vision").json()["message"]
+    (results,) = [one["sql"] for one in asked if '"benchmarks_result"."model_name"' in one["sql"]]
+    assert results.endswith("LIMIT 1")
+    assert '"record"' not in results
 
 
 def test_private_repositorys_page_has_no_line(client, page, ada, vision):

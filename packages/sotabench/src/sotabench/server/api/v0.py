@@ -206,16 +206,15 @@ def _badge_of(identity: str) -> JsonResponse:
         found = repository_for(AnonymousUser(), identity_of(identity))
     except (Invalid, NotFound):
         return JsonResponse(_badge("unknown repository", "lightgrey") | {"isError": True})
-    for result in current_results(found):
-        metric = next(iter(result.benchmark.metrics.all()), None)
-        named = (figure.value for figure in result.figures.all() if metric and figure.name == metric.name)
-        value = next(named, None)
-        if metric is None or value is None:
-            continue
-        text = f"{value:.2%}" if metric.is_fraction else f"{value:.4g}"
-        color = "brightgreen" if result.tier == "verified" else "blue"
-        return JsonResponse(_badge(f"{result.benchmark.dataset} {text} ({result.tier})", color))
-    return JsonResponse(_badge("no results yet", "lightgrey"))
+    best = current_results(found).filter(rank_value__isnull=False).defer("record", "carried_from__record").first()
+    metric = next(iter(best.benchmark.metrics.all()), None) if best else None
+    figures = best.figures.all() if best else ()
+    value = next((figure.value for figure in figures if metric and figure.name == metric.name), None)
+    if best is None or metric is None or value is None:
+        return JsonResponse(_badge("no results yet", "lightgrey"))
+    text = f"{value:.2%}" if metric.is_fraction else f"{value:.4g}"
+    color = "brightgreen" if best.tier == "verified" else "blue"
+    return JsonResponse(_badge(f"{best.benchmark.dataset} {text} ({best.tier})", color))
 
 
 def repository_json(found: Repository) -> Json:

@@ -170,7 +170,8 @@ class ResultPages(Pages):
     def rows(self, queryset: Any, part: slice) -> list[Any]:
         """The results of one page, with all that is told of them."""
         shown = with_figures().select_related("benchmark__variant_of", "carried_from__build")
-        return with_sides(in_order(shown.prefetch_related("benchmark__metrics"), self.keys(queryset, part)))
+        shown = shown.defer("carried_from__record").prefetch_related("benchmark__metrics")
+        return with_sides(in_order(shown, self.keys(queryset, part)))
 
     def keys(self, queryset: Any, part: slice) -> list[int]:
         """The keys of one page."""

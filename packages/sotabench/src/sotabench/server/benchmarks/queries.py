@@ -59,9 +59,9 @@ def benchmark_for(viewer: Viewer, slug: str) -> Benchmark:
 
 def results_for(viewer: Viewer) -> QuerySet[Result]:
     """All results that the viewer may see, superseded ones too."""
-    return Result.objects.filter(visible_to(viewer)).select_related(
-        "repository", "build", "benchmark__variant_of", "carried_from__build"
-    )
+    found = Result.objects.filter(visible_to(viewer))
+    found = found.select_related("repository", "build", "benchmark__variant_of", "carried_from__build")
+    return found.defer("carried_from__record")
 
 
 def result_for(viewer: Viewer, key: int) -> Result:
@@ -101,6 +101,7 @@ def current_results(repository: Repository) -> QuerySet[Result]:
     return (
         repository.results.filter(CURRENT)
         .select_related("benchmark__variant_of", "build", "repository", "carried_from__build")
+        .defer("carried_from__record")
         .prefetch_related("figures", "benchmark__metrics")
         .order_by("benchmark__task", "benchmark__dataset", "-rank_value", "id")
     )

@@ -26,6 +26,9 @@ PREDICTIONS = "predictions"
 
 UNNAMED = "unnamed model"
 
+MOST_BYTES_OF_A_RECORD = 512 << 10
+"""As it is stored: a page reads fifty of them, and an honest one has ten thousand."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -68,6 +71,12 @@ def check_commit(record: Mapping[str, Any], commit: str) -> None:
     found = git.get("commit") if isinstance(git, dict) else None
     if found is not None and found != commit:
         raise Invalid(f"expected one of commit {commit}, found one of {printable(str(found), 64)}")
+
+
+def check_size(record: Mapping[str, Any]) -> None:
+    """Raise Invalid for a record that would be slow to read for everybody who looks at a page with it."""
+    if (size := len(stored_text(record)[0].encode())) > MOST_BYTES_OF_A_RECORD:
+        raise Invalid(f"expected a record of at most {MOST_BYTES_OF_A_RECORD} bytes, found {size}")
 
 
 def check_metrics(record: Mapping[str, Any], benchmark: Benchmark) -> None:

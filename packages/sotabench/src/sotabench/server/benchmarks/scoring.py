@@ -39,6 +39,7 @@ from sotabench.server.benchmarks.results import (
     add_figures,
     add_result,
     check_commit,
+    check_size,
     keep_file,
     stored_text,
     supersede,
@@ -123,6 +124,7 @@ def _claimed(build: Build, record: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(str(error)) from error
     if record.get("check"):
         raise Invalid("expected the record of an evaluation, found one of a check, in which nothing is evaluated")
+    check_size(record)
     check_commit(record, build.commit)
     return dict(record)
 

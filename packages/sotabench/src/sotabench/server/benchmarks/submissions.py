@@ -13,7 +13,15 @@ from django.db.models import Sum
 from benchrecord import InvalidPredictions, InvalidRecord, printable, read_predictions, read_records, validate_record
 from sotabench.server.accounts.models import User
 from sotabench.server.benchmarks.models import Result, Tier
-from sotabench.server.benchmarks.results import Kept, add_result, check_commit, check_metrics, keep_file, supersede
+from sotabench.server.benchmarks.results import (
+    Kept,
+    add_result,
+    check_commit,
+    check_metrics,
+    check_size,
+    keep_file,
+    supersede,
+)
 from sotabench.server.benchmarks.services import benchmark_like, benchmark_of
 from sotabench.server.builds.models import Build
 from sotabench.server.builds.services import check_commit_name, create_build, move
@@ -117,6 +125,7 @@ def checked_records(content: bytes) -> list[dict[str, Any]]:
 def _check_each(records: Sequence[Mapping[str, Any]], commit: str) -> None:
     for number, record in enumerate(records):
         try:
+            check_size(record)
             check_commit(record, commit)
             check_metrics(record, benchmark_like(record))
         except Invalid as error:

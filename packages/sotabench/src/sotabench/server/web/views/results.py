@@ -36,7 +36,7 @@ def result(request: HttpRequest, key: int) -> HttpResponse:
         "declared": [figure for figure in row.declared.values() if figure.tier == "declared"],
         "candidates": published_rows(row.side.candidates, metrics),
         "catalogues": catalogue_rows(row.side.catalogues[:_CATALOGUE_ROWS], metrics),
-        "history": history_of(found, request.user)[:20],
+        "history": history_of(found, request.user).defer("record")[:20],
         "sections": sections_of(found.record),
         "rivals": _rivals(found, request.user) if found.predictions and found.benchmark.labels else [],
     }
@@ -71,4 +71,4 @@ def compare(request: HttpRequest, key: int) -> HttpResponse:
 def _rivals(found: Result, viewer: Viewer) -> QuerySet[Result]:
     """Other current results on the benchmark whose predictions are here, best first."""
     there = leaderboard(found.benchmark, viewer).exclude(predictions="").exclude(pk=found.pk)
-    return there.prefetch_related(None)[:_MOST_RIVALS]
+    return there.prefetch_related(None).defer("record")[:_MOST_RIVALS]
