@@ -12,6 +12,7 @@ from sotabench.server.accounts.models import ApiToken
 from sotabench.server.accounts.services import create_token
 from sotabench.server.api.gate import address_of
 from sotabench.server.bodies import MOST_OF_A_CALL, MOST_OF_A_FORM
+from sotabench.server.observing import JsonFormatter, WithoutKeys
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"  # noqa: S105 - of the tests' users
@@ -87,6 +88,20 @@ def test_address_that_is_a_key_is_not_in_the_log(client, caplog):
     paths = [record.facts["path"] for record in caplog.records if hasattr(record, "facts")]
     assert len(paths) == 3
     assert not [path for path in paths if "secret" in path]
+
+
+def test_address_that_is_a_key_is_in_no_line_of_the_log_whoever_writes_it(client, settings, caplog):
+    """Django names the address of whatever it refuses, and what is refused at the door was not looked up yet."""
+    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["keys"]
+    client.put("/api/v0/part/the-secret")
+    client.put("/api/v0/part/the-secret", CONTENT_LENGTH=MOST_OF_A_CALL + 1)
+    client.put("/api/v0/part/the-secret", headers={"Host": "elsewhere.example"})
+    client.delete("/accounts/confirm-email/the-secret/")
+    client.get("/api/v0/nothing/else/at-all")
+    said = [JsonFormatter().format(record) for record in caplog.records if WithoutKeys().filter(record)]
+    assert sum("/api/v0/part/" in line for line in said) >= 3
+    assert not [line for line in said if "secret" in line]
+    assert [line for line in said if "django.request" in line and "/api/v0/nothing/else" in line]
 
 
 @pytest.mark.parametrize(

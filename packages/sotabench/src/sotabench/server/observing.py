@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import Resolver404, resolve
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
@@ -57,6 +58,17 @@ class TextFormatter(logging.Formatter):
         """The line: what strangers wrote cannot end it, nor move a terminal's cursor."""
         facts = "".join(f" {name}={value}" for name, value in getattr(record, "facts", {}).items())
         return printable(super().formatMessage(record) + facts, 2000)
+
+
+class WithoutKeys(logging.Filter):
+    """Django names the address of whatever it refuses; one that is a key it does not name."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line through, such an address replaced by its pattern."""
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest) and isinstance(record.args, tuple):
+            record.args = tuple(_path(request) if word == request.path else word for word in record.args)
+        return True
 
 
 class ObserveRequests:
@@ -115,8 +127,12 @@ def _view_of(request: HttpRequest) -> str:
 
 
 def _path(request: HttpRequest) -> str:
-    found = request.resolver_match
-    return f"/{found.route}" if found and found.view_name in _KEYS else printable(request.path, 300)
+    """The address; of one that is a key its pattern, also where the request was refused before it was looked up."""
+    try:
+        found = request.resolver_match or resolve(request.path_info)
+    except Resolver404:
+        return printable(request.path, 300)
+    return f"/{found.route}" if found.view_name in _KEYS else printable(request.path, 300)
 
 
 def _facts(request: HttpRequest, response: HttpResponseBase, seconds: float) -> dict[str, object]:

@@ -294,9 +294,11 @@ LOGGING: dict[str, Any] = {
         "json": {"()": "sotabench.server.observing.JsonFormatter"},
         "text": {"()": "sotabench.server.observing.TextFormatter"},
     },
+    "filters": {"keys": {"()": "sotabench.server.observing.WithoutKeys"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
+            "filters": ["keys"],
             "formatter": "text" if os.environ.get("SOTABENCH_LOG") == "text" else "json",
         },
     },
