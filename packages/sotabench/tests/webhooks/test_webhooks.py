@@ -204,12 +204,20 @@ def test_repository_that_may_not_be_built_says_so(send, hello, secret):
     "body",
     [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"ref": 1, "after": []}', b'{"ref": "refs/heads/master"}',
      github("push_branch", after="main"), github("push_branch", after="-x"),
-     github("push_branch", repository={"full_name": "\0"})],
+     github("push_branch", repository={"full_name": "\0"}), github("push_branch", repository={"full_name": "\ud800"})],
 )  # fmt: skip
 def test_signed_nonsense_is_refused(send, hello, secret, body):
     status, _ = send(hello, body, secret)
     assert status == 400
     assert not Build.objects.exists()
+
+
+def test_half_a_character_is_no_text(send, hello, secret):
+    """JSON can write it, and no database can."""
+    half = {"full_name": "Codertocat/Hello-World", "default_branch": "\ud800"}
+    body = github("repository_renamed", repository=half, action="re\udfffnamed")
+    assert send(hello, body, secret, event="repository")[1]["outcome"] == "ignored: the repository was changed"
+    assert send(hello, github("push_branch", repository=half), secret)[1]["build"] == 1
 
 
 def test_huge_body_is_refused_unread(client, hello, secret):

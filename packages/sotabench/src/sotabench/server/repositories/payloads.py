@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 
 from sotabench.server.errors import Invalid
 
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 _SIGNATURES = ("X-Hub-Signature-256", "X-Gitea-Signature", "X-Forgejo-Signature", "X-Gogs-Signature")
 _EVENTS = ("X-Forgejo-Event", "X-Gitea-Event", "X-GitHub-Event", "X-Gitlab-Event")
 _PUSHES = ("push", "Push Hook")
@@ -109,5 +111,6 @@ def _of(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _text(payload: Mapping[str, Any], name: str) -> str:
+    """The text, if it is one that a database can hold: JSON can also write NUL and half a character."""
     found = payload.get(name)
-    return found[:400] if isinstance(found, str) and "\0" not in found else ""
+    return found[:400] if isinstance(found, str) and not _NOT_STORABLE.search(found) else ""
