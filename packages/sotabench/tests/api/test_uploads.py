@@ -4,6 +4,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.core import signing
 
+from sotabench.server.datasets import services
+from sotabench.server.datasets.models import Part
+from sotabench.server.errors import Conflict
+
 CONTENT = b"ten bytes!"
 DATASETS = "/api/v0/repositories/pytorch/vision/datasets/"
 
@@ -230,3 +234,33 @@ def test_other_content_at_a_path_takes_the_earlier_uploads_place(adas, vision):
     _, second = start(adas, content=b"other bytes")
     assert first["id"] != second["id"]
     assert vision.uploads.count() == 1
+
+
+class Slowly:
+    """Bytes of a part, before the last of which something else happens."""
+
+    def __init__(self, content, meanwhile):
+        self._parts = iter((content[:1], content[1:]))
+        self._meanwhile = meanwhile
+
+    def read(self, size):
+        part = next(self._parts, b"")
+        if len(part) > 1:
+            self._meanwhile()
+        return part[:size]
+
+
+def test_bytes_that_come_while_another_upload_takes_the_place_are_refused(
+    adas, vision, tmp_path, django_capture_on_commit_callbacks
+):
+    _, upload = start(adas)
+    _, part = adas.ask("POST", "/api/v0/upload/part/start/", reserve(adas, upload))
+    key = Part.objects.get(upload=upload["id"], no=part["no"]).pk
+
+    def start_another():
+        with django_capture_on_commit_callbacks(execute=True):
+            assert start(adas, content=b"other bytes")[0] == 200
+
+    with pytest.raises(Conflict, match="taken its place"):
+        services.receive_part(key, Slowly(CONTENT[:4], start_another))
+    assert files_under(tmp_path) == []

@@ -9,13 +9,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from django.conf import settings
 
 from benchrecord import printable
 from sotabench.server.datasets.models import Part, Upload
-from sotabench.server.errors import Invalid
+from sotabench.server.errors import Conflict, Invalid
 
 ROOT = ".data"
 _CHUNK = 1 << 20
@@ -55,25 +55,35 @@ def kept_file(repository_pk: int, sha256: str) -> Path:
 def receive(part: Part, body: Readable) -> str:
     """Keep a part's bytes and return their SHA-256; a part that was there is replaced at once or not at all.
 
-    Raises Invalid, with nothing kept, when there are more or fewer bytes than the part has.
+    Raises Invalid, with nothing kept, when there are more or fewer bytes than the part has, and Conflict when another
+    upload took the place of its one while they came.
     """
-    digest, left = hashlib.sha256(), part.size
     target = _part_file(part)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_COMING_PREFIX, delete=False) as file:
-        try:
-            while chunk := body.read(min(_CHUNK, left + 1)):
-                left -= len(chunk)
-                if left < 0:
-                    break
-                digest.update(chunk)
-                file.write(chunk)
-            if left != 0:
-                raise Invalid(f"expected {part.size} bytes, found {'more' if left < 0 else part.size - left}")
-            file.close()
-            Path(file.name).replace(target)
-        finally:
-            Path(file.name).unlink(missing_ok=True)
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=_COMING_PREFIX, delete=False) as file:
+            try:
+                digest = _copied(part, body, file)
+                file.close()
+                Path(file.name).replace(target)
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+    except FileNotFoundError as error:
+        raise Conflict(f"expected {part} to be still wanted, found that another upload has taken its place") from error
+    return digest
+
+
+def _copied(part: Part, body: Readable, file: IO[bytes]) -> str:
+    """The SHA-256 of the part's bytes, which are in the file now. Raises Invalid for more or fewer."""
+    digest, left = hashlib.sha256(), part.size
+    while chunk := body.read(min(_CHUNK, left + 1)):
+        left -= len(chunk)
+        if left < 0:
+            break
+        digest.update(chunk)
+        file.write(chunk)
+    if left != 0:
+        raise Invalid(f"expected {part.size} bytes, found {'more' if left < 0 else part.size - left}")
     return digest.hexdigest()
 
 
