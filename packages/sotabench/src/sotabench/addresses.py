@@ -19,6 +19,15 @@ _NOT_PUBLIC = [
 ]
 
 
+def unmapped(address: str) -> str:
+    """An IPv4 address that is written as IPv6 (`::ffff:203.0.113.7`) as itself; everything else as it is."""
+    try:
+        found = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return str(found) if found else address
+
+
 def is_public(address: str) -> bool:
     """Whether it is an address of the public internet.
 

@@ -12,7 +12,7 @@ from sotabench.server.accounts.models import ApiToken
 from sotabench.server.accounts.services import create_token
 from sotabench.server.api.gate import address_of
 from sotabench.server.bodies import MOST_OF_A_CALL, MOST_OF_A_FORM
-from sotabench.server.observing import JsonFormatter, WithoutKeys
+from sotabench.server.observing import JsonFormatter, WithoutKeys, metrics
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"  # noqa: S105 - of the tests' users
@@ -48,6 +48,19 @@ def test_all_addresses_of_a_home_are_one_address():
     assert address_of(ask("/", REMOTE_ADDR="2001:db8:1:2::a")) == address_of(ask("/", REMOTE_ADDR="2001:db8:1:2:f::b"))
     assert address_of(ask("/", REMOTE_ADDR="2001:db8:1:3::a")) != address_of(ask("/", REMOTE_ADDR="2001:db8:1:2::a"))
     assert address_of(ask("/", REMOTE_ADDR="203.0.113.7")) == "203.0.113.7"
+
+
+def test_ipv4_address_in_the_form_of_ipv6_is_itself(settings):
+    """So they come where the site listens at `::`: the first half of all of them is the same."""
+    ask = RequestFactory().get
+    settings.BEHIND_PROXY = True
+    for headers in ({"REMOTE_ADDR": "::ffff:203.0.113.7"}, {"headers": {"X-Forwarded-For": "::ffff:203.0.113.7"}}):
+        assert address_of(ask("/", **headers)) == "203.0.113.7"
+    settings.BEHIND_PROXY = False
+    assert AccountAdapter().get_client_ip(ask("/", REMOTE_ADDR="::ffff:203.0.113.7")) == "203.0.113.7"
+    assert AccountAdapter().get_client_ip(ask("/", REMOTE_ADDR="2001:db8::1")) == "2001:db8::1"
+    assert metrics(ask("/metrics", REMOTE_ADDR="::ffff:127.0.0.1")).status_code == 200
+    assert metrics(ask("/metrics", REMOTE_ADDR="::ffff:203.0.113.7")).status_code == 403
 
 
 def test_more_tokens_are_not_more_requests(ada, settings):

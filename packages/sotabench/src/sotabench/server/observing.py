@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 
 from benchrecord import printable
+from sotabench.addresses import unmapped
 
 _LOG = logging.getLogger("sotabench.requests")
 _REQUESTS = Counter("sotabench_requests", "Requests answered", ["method", "view", "status"])
@@ -118,7 +119,7 @@ def _may_see_metrics(request: HttpRequest) -> bool:
         sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(sent.encode(), settings.METRICS_TOKEN.encode())
     forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return request.META.get("REMOTE_ADDR") in _LOOPBACK and not forwarded
+    return unmapped(request.META.get("REMOTE_ADDR", "")) in _LOOPBACK and not forwarded
 
 
 def _view_of(request: HttpRequest) -> str:

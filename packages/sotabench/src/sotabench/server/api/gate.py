@@ -22,6 +22,7 @@ from ninja.throttling import BaseThrottle
 from pydantic import AfterValidator, Field
 
 from benchrecord import printable
+from sotabench.addresses import unmapped
 from sotabench.server.accounts.models import User
 from sotabench.server.errors import Forbidden, Refused
 
@@ -101,6 +102,7 @@ def address_of(request: HttpRequest) -> str:
     found = str(request.META.get("REMOTE_ADDR", ""))
     if settings.BEHIND_PROXY and forwarded:
         found = str(forwarded).rsplit(",", 1)[-1].strip()
+    found = unmapped(found)
     try:
         return str(IPv6Network(f"{found}/64", strict=False).network_address)
     except ValueError:
