@@ -1,5 +1,6 @@
 """What happens to papers: they become known, and more becomes known of them."""
 
+import hashlib
 from collections.abc import Iterable
 
 from django.db.models import Q
@@ -51,8 +52,14 @@ class _Known:
         return paper
 
     def _free_slug(self, fact: PaperFacts) -> str:
+        """The title's; with the arXiv id where another paper has that, and with digits where another title is that."""
         slug = title_slug(fact.title)
-        return f"{slug}-{fact.arxiv_id.replace('.', '-').replace('/', '-')}" if slug in self._by_slug else slug
+        if slug not in self._by_slug:
+            return slug
+        longer = f"{slug}-{fact.arxiv_id.replace('.', '-').replace('/', '-')}"
+        if not (longer in self._by_slug or Paper.objects.filter(slug=longer).exists()):
+            return longer
+        return f"{longer}-{hashlib.sha256(fact.title.encode()).hexdigest()[:8]}"
 
     def _remember(self, paper: Paper) -> None:
         self._by_slug[paper.slug] = paper

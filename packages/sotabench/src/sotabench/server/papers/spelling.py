@@ -6,8 +6,10 @@ import unicodedata
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w+]+(?=\d)|(?<=\d)_+(?=\d)")
 _SEPARATORS = re.compile(r"[^\w+-]+|_+|(?<!\d)-+|-+(?!\d)")
 _MULTIPLICATION = str.maketrans({"\N{MULTIPLICATION SIGN}": "x", "\N{MATHEMATICAL ITALIC SMALL X}": "x"})
-_ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d{1,3})?(?!\.?\d)")
-_ARXIV_TO_2007 = re.compile(r"(?:^|[\s:]|/abs/|/pdf/)([a-z-]{2,12})(?:\.[A-Z]{2})?/(\d{7})(?:v\d{1,3})?(?!\.?\d)")
+_ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?:v\d{1,3})?(?!\.?\d)", re.ASCII)
+_ARXIV_TO_2007 = re.compile(
+    r"(?:^|[\s:]|/abs/|/pdf/)([a-z-]{2,12})(?:\.[A-Z]{2})?/(\d{7})(?:v\d{1,3})?(?!\.?\d)", re.ASCII
+)
 _PWC = re.compile(r"[a-z0-9-]{1,200}")
 LONGEST = 300
 

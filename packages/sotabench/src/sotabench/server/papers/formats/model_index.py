@@ -56,7 +56,10 @@ def _load(path: Path) -> list[Any]:
     if path.suffix.lower() in {".md", ".markdown"}:
         matter = _FRONT_MATTER.match(text)
         text = matter[1] if matter else ""
-    found = yaml.load(text, Loader=_NoAliases)  # noqa: S506 - a safe loader, made stricter
+    try:
+        found = yaml.load(text, Loader=_NoAliases)  # noqa: S506 - a safe loader, made stricter
+    except (LookupError, AttributeError) as error:  # PyYAML's own mistakes
+        raise ValueError(f"a value that is not what its tag says ({error})") from error
     models = found.get("model-index") if isinstance(found, dict) else None
     if not isinstance(models, list):
         raise ValueError("no list named model-index")  # noqa: TRY004 - one kind of bad file

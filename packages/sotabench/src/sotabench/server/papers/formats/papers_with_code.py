@@ -17,6 +17,9 @@ from sotabench.server.papers.formats.row import NOT_GIVEN, BadRow, PaperFacts, R
 from sotabench.server.papers.published import Published, count_of
 from sotabench.server.papers.spelling import arxiv_id
 
+MOST_BYTES = 1 << 30
+"""Of the dump unpacked, which is a fifth of that: a few megabytes can stand for terabytes."""
+
 _DEEPEST = 8
 _PARAMETERS = "number of params"
 _GFLOPS = "gflops"
@@ -27,13 +30,20 @@ Found = Iterator[Row | BadRow]
 def read_evaluation_tables(path: Path) -> Found:
     """Every row of every table in the dump, those of subtasks and of parts of data sets too."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        tasks = json.loads(content)
+        tasks = json.loads(_content(path))
     except (ValueError, RecursionError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         yield BadRow(path.name, "the file", f"expected JSON, found: {error}")
         return
     for place, task in enumerate(tasks if isinstance(tasks, list) else [tasks]):
         yield from _task(path.name, f"task {place}", task, _DEEPEST)
+
+
+def _content(path: Path) -> bytes:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES} bytes")
+    return content
 
 
 def _task(file: str, place: str, task: object, depth: int) -> Found:
