@@ -107,6 +107,25 @@ def test_archive_that_points_out_of_the_folder_is_refused(folder):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_archive_with_anything_but_files_is_refused(folder, kind):
+    """A link that stays inside where it is unpacked leads to this site's secret key from where its files belong."""
+    good, bad = folder.parent / "good.tar.gz", folder.parent / "bad.tar.gz"
+    write_archive(good)
+    with tarfile.open(good) as source, tarfile.open(bad, "w:gz") as target:
+        for member in source.getmembers():
+            if member.name != "secret-key":
+                target.addfile(member, source.extractfile(member))
+        strange = tarfile.TarInfo("files/datasets/kept/1/" + "0" * 64)
+        strange.type, strange.linkname = kind, "manifest.json" if kind == tarfile.LNKTYPE else "../../../../secret-key"
+        target.addfile(strange)
+    with pytest.raises(BadArchive, match="plain files"):
+        restore_archive(bad)
+    assert not ApiToken.objects.exists()
+    assert not list((folder / "files").rglob("0*"))
+
+
+@pytest.mark.django_db(transaction=True)
 def test_damaged_archive_is_refused_in_one_line(folder, ada, settings):
     (folder / "files" / "a.npz").write_bytes(os.urandom(200_000))
     archive = folder.parent / "backup.tar.gz"
