@@ -13,6 +13,7 @@ from sotabench.server.accounts.models import Scope
 from sotabench.server.api import v1
 from sotabench.server.benchmarks import results, submissions
 from sotabench.server.datasets import services, sweeps
+from sotabench.server.repositories import turns
 from sotabench.site import build_parser
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
@@ -77,6 +78,7 @@ def test_every_setting_that_is_read_is_in_the_table_and_the_table_is_on_the_page
         f"at most {services.MOST_BYTES_A_PART // MIB} MiB",
         f"{services.MOST_BYTES_A_USER // GIB} GiB |",
         f"not ended, of one user | {services.MOST_UPLOADS_AT_ONCE} |",
+        f"one of a user, {turns.MOST_AT_ONCE} of all |",
         f"more than {bodies.MOST_OF_A_FORM // MIB} MiB, or a call of more than {bodies.MOST_OF_A_CALL // MIB} MiB",
         f"{sweeps.ABANDONED_AFTER.days} days after its last part",
         f"`{Scope.SUBMIT}` or `{Scope.MANAGE}`",

@@ -14,6 +14,7 @@ from sotabench.server.repositories import remote
 from sotabench.server.repositories.models import Delivery, Repository
 from sotabench.server.repositories.payloads import Push, Said
 from sotabench.server.repositories.services import check_branch, check_may_change, why_not_built
+from sotabench.server.repositories.turns import turn
 
 
 @transaction.atomic
@@ -44,7 +45,8 @@ def build_branch(user: User, repository: Repository, *, branch: str = "", is_ful
     wanted = check_branch(branch or repository.default_branch)
     if why := why_not_built(repository):
         raise Conflict(f"{repository} is not built: {why}")
-    commit = remote.branch_head(repository, wanted)
+    with turn(user):
+        commit = remote.branch_head(repository, wanted)
     is_preview = wanted != repository.default_branch
     return build_now(user, repository, commit=commit, branch=wanted, is_preview=is_preview, is_full=is_full)
 

@@ -30,6 +30,7 @@ from sotabench.server.repositories.services import (
     let_go,
     repository_named,
 )
+from sotabench.server.repositories.turns import turn
 
 PROOF_FILE = ".sotabench-owner"
 _MOST_LINES = 50
@@ -46,14 +47,15 @@ def proof_line(user: User, identity: Identity) -> str:
 def prove_by_file(user: User, location: Location) -> Repository:
     """The repository, now the user's own and proven, because its default branch holds the user's line.
 
-    Raises Invalid when the file or the line is not there, Conflict when the present owner's line stands there too, and
-    Unanswered when git cannot reach the repository.
+    Raises Invalid when the file or the line is not there, Conflict when the present owner's line stands there too or
+    too many wait for git hosts, and Unanswered when git cannot reach the repository.
     """
     identity = location.identity
     found = repository_named(identity)
     target = _candidate(user, location, found)
-    head = remote.default_head(target)
-    text = remote.read_file(target, head.branch, PROOF_FILE)
+    with turn(user):
+        head = remote.default_head(target)
+        text = remote.read_file(target, head.branch, PROOF_FILE)
     lines = {line.strip() for line in text.splitlines()[:_MOST_LINES]}
     if proof_line(user, identity) not in lines:
         raise Invalid(
@@ -68,9 +70,11 @@ def prove_by_file(user: User, location: Location) -> Repository:
 def prove_by_host(user: User, location: Location, access: hosts.Access) -> Repository:
     """The repository, now the user's own and proven, because the host says that this token administers it.
 
-    The token is sent to that host alone and not kept. Raises Invalid when the host does not say so, and Unanswered.
+    The token is sent to that host alone and not kept. Raises Invalid when the host does not say so, Conflict when
+    too many wait for git hosts, and Unanswered.
     """
-    facts = hosts.facts_of(location.identity, access)
+    with turn(user):
+        facts = hosts.facts_of(location.identity, access)
     if not facts.administers:
         raise Invalid("expected a token that administers or maintains the repository, found one that does not")
     return _take(user, location, Repository.Proof.HOST, branch=check_branch(facts.default_branch or "main"))
