@@ -7,10 +7,14 @@ from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 
+from sotabench.lines import MOST_CHARACTERS
+from sotabench.runner.log import MOST_LINES_AT_ONCE
 from sotabench.server.accounts.adapter import AccountAdapter, SocialAccountAdapter
 from sotabench.server.accounts.models import ApiToken
 from sotabench.server.accounts.services import create_token
+from sotabench.server.api import webhooks
 from sotabench.server.api.gate import address_of
+from sotabench.server.benchmarks import calls
 from sotabench.server.bodies import MOST_OF_A_CALL, MOST_OF_A_FORM
 from sotabench.server.observing import JsonFormatter, WithoutKeys, metrics
 
@@ -84,6 +88,11 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(client, path, most)
     answer = client.post(path, b"x", content_type="multipart/form-data; boundary=x", CONTENT_LENGTH=most + 1)
     assert answer.status_code == 413
     assert "bytes" in answer.json()["message"]
+
+
+def test_what_is_read_into_memory_is_little_more_than_the_largest_message(settings):
+    largest = max(webhooks.MOST_BYTES, calls.MOST_INPUTS, 4 * MOST_LINES_AT_ONCE * MOST_CHARACTERS)
+    assert largest < settings.DATA_UPLOAD_MAX_MEMORY_SIZE < 2 * largest
 
 
 def test_more_json_than_is_read_is_refused_in_json(client, settings):

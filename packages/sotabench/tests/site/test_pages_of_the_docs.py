@@ -70,6 +70,7 @@ def test_every_setting_that_is_read_is_in_the_table_and_the_table_is_on_the_page
     [
         f"{settings.API_REQUESTS_A_MINUTE['token']:,} of a user",
         f"{settings.API_REQUESTS_A_MINUTE['address']} of an address",
+        f"| JSON of one call | {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // MIB} MiB |",
         f"| records in a submission | {submissions.MOST_RECORDS} |",
         f"at most {submissions.MOST_RECORDS} and {v1.MOST_BYTES_OF_RECORDS // MIB} MiB",
         f"| one record | {results.MOST_BYTES_OF_A_RECORD // KIB} KiB |",

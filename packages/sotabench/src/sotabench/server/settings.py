@@ -191,7 +191,8 @@ STORAGES = {
 }
 WHITENOISE_MAX_AGE = 3600
 FILE_UPLOAD_PERMISSIONS = 0o640
-DATA_UPLOAD_MAX_MEMORY_SIZE = 20 << 20
+# JSON and forms, which become thirty times as large in memory. The largest that is meant is a webhook's message.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 6 << 20
 DATA_UPLOAD_MAX_NUMBER_FILES = 201  # the records of a submission, and the predictions of each
 # Counts of requests and sign-ins are here: the default of 300 entries would let a stranger push them out.
 CACHES = {
