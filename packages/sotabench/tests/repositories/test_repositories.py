@@ -20,10 +20,26 @@ pytestmark = pytest.mark.django_db
         ("https://GitHub.com/pytorch/vision.git", Identity("github.com", "pytorch", "vision")),
         ("gitlab.com/group/sub/name", Identity("gitlab.com", "group/sub", "name")),
         ("https://codeberg.org/a/b/", Identity("codeberg.org", "a", "b")),
+        ("https://github.com:443/a/b", Identity("github.com", "a", "b")),
+        ("GitHub.com:443/a/b", Identity("github.com", "a", "b")),
+        ("github.com:0443/a/b", Identity("github.com", "a", "b")),
+        ("git.example.org:08443/a/b", Identity("git.example.org:8443", "a", "b")),
+        ("https://github.com/a/b.GIT.git", Identity("github.com", "a", "b")),
     ],
 )
 def test_repository_is_named_in_any_usual_way(text, identity):
     assert identity_of(text) == identity
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["github.com:0/a/b", "https://github.com:0/a/b", "github.com:65536/a/b", "github.com:x/a/b", "me@github.com/a/b",
+     "github.com?x/a/b", "github.com#x/a/b", ":443/a/b", "[/a/b"],
+)  # fmt: skip
+def test_host_that_no_address_can_have_is_refused(text):
+    """Each would be one more name for a repository that has one already."""
+    with pytest.raises(Invalid):
+        identity_of(text)
 
 
 def test_same_name_on_two_hosts_is_two_repositories(ada):

@@ -55,7 +55,23 @@ def location_of(text: str) -> Location:
     parts = _parts(plain, text)
     if len(parts) == 2:
         return Location(Identity(settings.DEFAULT_GIT_HOST, parts[0], parts[1]))
-    return Location(Identity(parts[0].lower(), "/".join(parts[1:-1]), parts[-1]))
+    return Location(Identity(_host(parts[0], text), "/".join(parts[1:-1]), parts[-1]))
+
+
+def _host(said: str, text: str) -> str:
+    """The host as an https address has it, so that `github.com:443` is no second name for `github.com`."""
+    try:
+        url = urlsplit(f"https://{said}")
+        host, port = url.hostname or "", url.port
+    except ValueError as error:
+        raise _unclear(text) from error
+    if url.netloc != said or not host or port == 0 or "@" in said:
+        raise _unclear(text)
+    return _shown(host, port, url.scheme)
+
+
+def _shown(host: str, port: int | None, scheme: str) -> str:
+    return host if port in {None, _PORTS[scheme]} else f"{host}:{port}"
 
 
 def _from_url(plain: str, text: str) -> Location:
@@ -64,7 +80,7 @@ def _from_url(plain: str, text: str) -> Location:
         host, port = url.hostname or "", url.port
     except ValueError as error:
         raise _unclear(text) from error
-    if not host or url.query or url.fragment or url.password is not None:
+    if not host or port == 0 or url.query or url.fragment or url.password is not None:
         raise _unclear(text)
     if url.scheme == "http" and f"{host}:{port or 80}" not in settings.INTERNAL_HOSTS:
         raise Invalid("expected an https address; plain http is for hosts that whoever runs this site listed")
@@ -73,7 +89,7 @@ def _from_url(plain: str, text: str) -> Location:
     user = url.username or "git"
     if url.scheme == "ssh" and not _SSH_USER.fullmatch(user):
         raise _unclear(text)
-    shown = host if port in {None, _PORTS[url.scheme]} else f"{host}:{port}"
+    shown = _shown(host, port, url.scheme)
     path = url.path.strip("/")
     parts = _parts(path, text)
     owner = f"{user}@" if url.scheme == "ssh" else ""
@@ -81,7 +97,7 @@ def _from_url(plain: str, text: str) -> Location:
 
 
 def _parts(path: str, text: str) -> list[str]:
-    parts = re.sub(r"(?:\.git)+\Z", "", path.removesuffix("/")).split("/")
+    parts = re.sub(r"(?i)(?:\.git)+\Z", "", path.removesuffix("/")).split("/")
     if len(parts) < 2 or not all(parts):
         raise _unclear(text)
     return parts
