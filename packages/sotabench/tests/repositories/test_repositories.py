@@ -8,7 +8,7 @@ from sotabench.server.errors import Forbidden, Invalid, NotFound
 from sotabench.server.repositories.identity import Identity, identity_of
 from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.queries import repository_for
-from sotabench.server.repositories.services import connect_repository, set_build_enabled
+from sotabench.server.repositories.services import change_repository, connect_repository, set_build_enabled
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,21 @@ def test_same_name_on_two_hosts_is_two_repositories(ada):
 def test_database_itself_refuses_a_second_repository_in_other_case(vision, ada):
     with pytest.raises(IntegrityError):
         Repository.objects.create(host="github.com", owner_name="PyTorch", name="Vision", owner=ada)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://a.example/", "https://", "https://[::1", "https://a b/", "https://a\nb/", "https://me:pass@a.example/",
+     "https://a.example:99999/", "https://\u00e4.example/", "javascript:https://"],
+)  # fmt: skip
+def test_address_that_can_never_be_told_is_refused_at_once(ada, vision, url):
+    with pytest.raises(Invalid):
+        change_repository(ada, vision, tells_url=url)
+    vision.refresh_from_db()
+    assert vision.tells_url == ""
+    change_repository(ada, vision, tells_url="https://a.example/hook?x=1")
+    assert Repository.objects.get().tells_url == "https://a.example/hook?x=1"
+    change_repository(ada, vision, tells_url="")
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def ask(question: Question, *, resolve: Resolve = addresses_of) -> Answer:
         raise Unanswered(f"expected an answer of {target.host}, found: {str(error)[:200]}") from error
 
 
+def check_url(url: str) -> None:
+    """Raise Unanswered for an address that is not asked, wherever it leads: then no answer can ever come."""
+    _target(url)
+
+
 def address_for(host: str, port: int, *, resolve: Resolve = addresses_of) -> str:
     """The one address to connect to for this name. Raises Unanswered where one of its addresses is not public."""
     found = resolve(host, port)

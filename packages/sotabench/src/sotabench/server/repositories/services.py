@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from sotabench.server.accounts.models import User
 from sotabench.server.errors import Conflict, Forbidden, Invalid
+from sotabench.server.outgoing import Unanswered, check_url
 from sotabench.server.repositories.identity import Identity
 from sotabench.server.repositories.models import Drain, Keys, Repository, Watch
 
@@ -102,10 +103,19 @@ def change_repository(user: User, repository: Repository, **changes: str | bool)
     for name, value in changes.items():
         setattr(repository, name, value)
     check_branch(repository.default_branch)
-    if repository.tells_url and not repository.tells_url.startswith("https://"):
-        raise Invalid("expected an https address to send notices to")
+    if changes.get("tells_url"):
+        _check_tells_url(repository.tells_url)
     check_fields(repository)
     repository.save(update_fields=list(changes))
+
+
+def _check_tells_url(url: str) -> None:
+    try:
+        check_url(url)
+    except Unanswered as error:
+        raise Invalid(str(error)) from error
+    if not url.startswith("https://"):
+        raise Invalid("expected an https address to send notices to")
 
 
 def set_build_enabled(user: User, repository: Repository, *, enabled: bool) -> None:
