@@ -5,12 +5,13 @@ import logging
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.core.cache import cache
+from django.db.models.signals import pre_save
 from django.test import Client, RequestFactory
 
 from sotabench.lines import MOST_CHARACTERS
 from sotabench.runner.log import MOST_LINES_AT_ONCE
 from sotabench.server.accounts.adapter import AccountAdapter, SocialAccountAdapter
-from sotabench.server.accounts.models import ApiToken
+from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.services import create_token
 from sotabench.server.api import webhooks
 from sotabench.server.api.gate import address_of
@@ -174,3 +175,18 @@ def test_provider_that_does_not_answer_is_a_plain_page(client, settings, db, cap
     assert answer.status_code == 502
     assert "expected the sign-in provider to answer" in answer.content.decode()
     assert "does not answer as it should" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_name_that_is_taken_at_the_same_moment_is_a_plain_page(client):
+    """As when somebody presses the button twice: it was free a moment ago."""
+
+    def be_quicker(**_):
+        pre_save.disconnect(be_quicker, sender=User)
+        User.objects.create_user("Carol")
+
+    pre_save.connect(be_quicker, sender=User)
+    form = {"username": "carol", "email": "", "password1": PASSWORD, "password2": PASSWORD}
+    answer = client.post("/accounts/signup/", form)
+    assert (answer.status_code, "sign in, or choose another" in answer.content.decode()) == (409, True)
+    assert User.objects.get().username == "Carol"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
@@ -126,8 +127,13 @@ class LeaveByPage:
         return page
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Say that a provider does not answer; its own words, or their absence, are for the log."""
-        if not (request.path_info.startswith(_ACCOUNTS) and isinstance(error, RequestException)):
+        """Say that a name was taken a moment ago, or that a provider does not answer; its own words are for the log."""
+        if not request.path_info.startswith(_ACCOUNTS):
+            return None
+        if isinstance(error, IntegrityError):
+            words = "expected a name that nobody has, found that it was taken a moment ago; sign in, or choose another"
+            return render(request, "web/refused.html", {"message": words}, status=HTTPStatus.CONFLICT)
+        if not isinstance(error, RequestException):
             return None
         _LOG.warning("a sign-in provider does not answer as it should", exc_info=error)
         words = "expected the sign-in provider to answer, found that it does not; try again in a moment"
