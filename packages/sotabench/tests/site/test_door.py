@@ -22,6 +22,9 @@ from sotabench.server.observing import JsonFormatter, WithoutKeys, metrics
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"  # noqa: S105 - of the tests' users
 
+FILE = b'Content-Disposition: form-data; name="r"; filename="r"'
+IN_BASE64 = b"--x\r\nContent-Transfer-Encoding: base64\r\n%b\r\n\r\nW10\r\n" % FILE
+
 
 @pytest.fixture(autouse=True)
 def _fresh_counts():
@@ -100,6 +103,21 @@ def test_more_json_than_is_read_is_refused_in_json(client, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     answer = client.post("/api/v0/check/results/", "x" * 101, content_type="application/json")
     assert answer.status_code == 400
+    assert answer.json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\nX: ' + b"y" * 9000),
+        ("multipart/form-data; boundary=x", IN_BASE64),
+    ],
+)
+def test_form_that_is_none_is_refused_in_json(client, ada, content_type, body):
+    headers = {"Authorization": f"Bearer {create_token(ada, name='all')[1]}"}
+    answer = client.post("/api/v1/submissions", body, content_type=content_type, headers=headers)
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
     assert answer.json()["errors"]
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.files import UploadedFile
@@ -150,8 +151,8 @@ def _not_valid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     return refusal(400, *(f"{place}: {message}" for place, message in places))
 
 
-def _suspicious(_request: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
-    """More JSON, fields or files than are read."""
+def _unread(_request: HttpRequest, error: Exception) -> HttpResponse:
+    """More JSON, fields or files than are read, or a form that is none."""
     return refusal(400, str(error))
 
 
@@ -169,5 +170,6 @@ _HANDLERS: dict[type[Exception], Any] = {
     ValidationError: _not_valid,
     Throttled: _too_many,
     HttpError: _http_error,
-    SuspiciousOperation: _suspicious,
+    SuspiciousOperation: _unread,
+    MultiPartParserError: _unread,
 }
