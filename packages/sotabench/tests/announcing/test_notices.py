@@ -144,3 +144,19 @@ def test_address_that_is_not_public_is_sent_nothing(ended, git_host, settings):
     send()
     assert "public host" in Announcement.objects.exclude(words="").get().trouble
     assert git_host.seen == []
+
+
+def test_address_that_is_slow_keeps_no_other_waiting(
+    ended, vision, git_host, monkeypatch, adas_mail, mailoutbox, ada, proven
+):
+    Repository.objects.update(tells_url=f"http://{git_host.name}/hook")
+    git_host.api = {"/hook": (200, {})}
+    ended("finished", "broken", "finished", "broken")
+    net = Repository.objects.create(host="github.com", owner_name="ada", name="net", owner=ada, **proven)
+    for number, status in enumerate(("finished", "failed")):
+        build = build_push(net, commit=f"{number:040x}", branch="main")
+        Build.objects.filter(pk=build.pk).update(status=status)
+    assert write() == 3
+    monkeypatch.setattr(notices, "PATIENCE", 0)
+    assert (send(), len(git_host.seen), len(mailoutbox)) == (2, 1, 2)
+    assert (send(), len(git_host.seen), len(mailoutbox)) == (1, 2, 3)

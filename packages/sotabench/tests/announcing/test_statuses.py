@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from sotabench.server.announcing import statuses
 from sotabench.server.announcing.statuses import tell_hosts
 from sotabench.server.builds.models import Build
-from sotabench.server.builds.services import Status, build_push, move
+from sotabench.server.builds.services import Status, build_now, build_push, move
 from sotabench.server.repositories import hosts
 from sotabench.server.repositories.keys import keep_host_token
 from sotabench.server.repositories.models import Keys, Repository
@@ -146,3 +147,12 @@ def test_redirect_takes_the_token_nowhere(with_token, git_host):
     git_host.api = {STATUSES["gitea"]: (307, f"http://{git_host.name}/api/v3/repos/evil"), "/api/v3": (200, {})}
     assert tell() == 0
     assert len(git_host.seen) == 1
+
+
+def test_host_that_is_slow_keeps_no_other_waiting(with_token, net, ada, git_host, monkeypatch):
+    """A round ends when all hosts were asked: one that takes its time has the rest of its builds told in the next."""
+    with_token("gitea")
+    build_now(ada, net, commit="b" * 40, branch="main")
+    monkeypatch.setattr(statuses, "PATIENCE", 0)
+    assert (tell(), tell(), tell()) == (1, 1, 0)
+    assert len(git_host.seen) == 2

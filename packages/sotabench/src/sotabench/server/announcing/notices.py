@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import json
 import logging
+from collections import defaultdict
 from datetime import datetime, timedelta
 from smtplib import SMTPException
+from time import monotonic
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -19,7 +21,7 @@ from django.utils import timezone
 from benchrecord import BenchRecordError, printable
 from sotabench.errors import SotabenchError
 from sotabench.server.announcing.models import Announcement
-from sotabench.server.announcing.pauses import MOST_TRIES, build_address, pause
+from sotabench.server.announcing.pauses import MOST_TRIES, PATIENCE, build_address, pause
 from sotabench.server.benchmarks.models import Result, Tier
 from sotabench.server.benchmarks.ties import compare_results
 from sotabench.server.builds.models import Build
@@ -90,9 +92,20 @@ def fall_of(result: Result) -> str:
 
 
 def send_notices(now: datetime) -> int:
-    """Send what was not sent yet, and again later what could not be; how many were sent."""
+    """Send what was not sent yet, and again later what could not be; how many were sent.
+
+    An address whose host is slow keeps only its own notices waiting.
+    """
     waiting = Announcement.objects.filter(next_at__lte=now).select_related("build__repository__owner")
-    return sum(_send(notice) for notice in waiting.order_by("next_at")[:_MOST_A_ROUND])
+    count, taken = 0, defaultdict[str, float](float)
+    for notice in waiting.order_by("next_at")[:_MOST_A_ROUND]:
+        host = notice.build.repository.tells_url.removeprefix("https://").partition("/")[0]
+        if host and taken[host] > PATIENCE:
+            continue
+        begun = monotonic()
+        count += _send(notice)
+        taken[host] += monotonic() - begun
+    return count
 
 
 def _send(notice: Announcement) -> bool:

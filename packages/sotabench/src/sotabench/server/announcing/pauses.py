@@ -3,6 +3,9 @@
 from datetime import timedelta
 
 MOST_TRIES = 10
+PATIENCE = 60.0
+"""Seconds after which one host's other messages are left for the next round."""
+
 _FIRST = timedelta(minutes=1)
 _MOST_DOUBLINGS = 8
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import groupby
+from time import monotonic
 
 from django.conf import settings
 from django.db import connections
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from benchrecord import printable
 from sotabench.errors import SotabenchError
-from sotabench.server.announcing.pauses import build_address, pause
+from sotabench.server.announcing.pauses import PATIENCE, build_address, pause
 from sotabench.server.builds.models import Build
 from sotabench.server.repositories import hosts
 from sotabench.server.repositories.keys import HostAccess, host_access
@@ -56,9 +57,11 @@ def _host(build: Build) -> str:
 
 
 def _tell_all(builds: Sequence[Build]) -> int:
-    told, failed = 0, set()
+    told, failed, begun = 0, set(), monotonic()
     try:
-        for build in builds:
+        for number, build in enumerate(builds):
+            if number and monotonic() - begun > PATIENCE:
+                break
             if build.repository_id in failed:
                 continue
             if _tell(build):
