@@ -2,16 +2,26 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from sotabench.server.api.v1_beside import ResultPages
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.queries import (
     benchmark_by_slug,
     current_results,
+    history_of,
     leaderboard,
     result_for,
+    results_for,
     results_of_paper,
+    with_figures,
 )
 from sotabench.server.benchmarks.ranks import global_ranks
+from sotabench.server.builds import leases
+from sotabench.server.builds.models import Build
+from sotabench.server.builds.queries import builds_for, builds_of
+from sotabench.server.builds.services import build_push
 from sotabench.server.errors import NotFound
 from sotabench.server.papers.models import Paper
 from sotabench.server.repositories.services import set_public
@@ -63,3 +73,22 @@ def test_results_of_a_paper_are_those_whose_files_name_it(submit, record):
         record(model="c", arxiv_id=None),
     )
     assert set(results_of_paper(paper, AnonymousUser())) == {named, by_pwc}
+
+
+def test_no_list_reads_what_its_builds_depend_on(ada, vision, submit, record, benchmarks):
+    """Megabytes of a build, which a page of fifty results, or a runner's every sign of life, would read for nothing."""
+    (result,) = submit(record())
+    lists = [
+        results_for(ada), leaderboard(result.benchmark, ada), current_results(vision), history_of(result, ada),
+        builds_of(vision), builds_for(ada), with_figures(),
+    ]  # fmt: skip
+    for rows in lists:
+        assert '"inputs"' not in str(rows.query)
+    build_push(vision, commit="b" * 40, branch="main")
+    token = leases.claim(leases.create_runner("lab")[0], slot=0).token
+    Build.objects.update(inputs={"tree": "x"}, inputs_key="k")
+    with CaptureQueriesContext(connection) as asked:
+        attempt = leases.renew(token)
+        ResultPages().paginate_queryset(current_results(vision), ResultPages.Input(), None)
+    assert not [one["sql"] for one in asked if '"inputs"' in one["sql"]]
+    assert (attempt.build.inputs, attempt.build.inputs_key) == ({"tree": "x"}, "k")

@@ -206,7 +206,7 @@ def _badge_of(identity: str) -> JsonResponse:
         found = repository_for(AnonymousUser(), identity_of(identity))
     except (Invalid, NotFound):
         return JsonResponse(_badge("unknown repository", "lightgrey") | {"isError": True})
-    best = current_results(found).filter(rank_value__isnull=False).defer("record", "carried_from__record").first()
+    best = current_results(found).filter(rank_value__isnull=False).defer("record").first()
     metric = next(iter(best.benchmark.metrics.all()), None) if best else None
     figures = best.figures.all() if best else ()
     value = next((figure.value for figure in figures if metric and figure.name == metric.name), None)

@@ -14,7 +14,7 @@ from sotabench.server.benchmarks.asking import Asked, orders
 from sotabench.server.benchmarks.matching import PaperSide, beside_papers
 from sotabench.server.benchmarks.models import Metric, Result
 from sotabench.server.benchmarks.ordered import Ordered
-from sotabench.server.benchmarks.queries import with_figures
+from sotabench.server.benchmarks.queries import UNREAD, with_figures
 from sotabench.server.benchmarks.ranks import global_ranks, public_rank
 from sotabench.server.benchmarks.verdicts import Comparison, Verdict
 from sotabench.server.by_keys import in_order, keys_of
@@ -170,7 +170,7 @@ class ResultPages(Pages):
     def rows(self, queryset: Any, part: slice) -> list[Any]:
         """The results of one page, with all that is told of them."""
         shown = with_figures().select_related("benchmark__variant_of", "carried_from__build")
-        shown = shown.defer("carried_from__record").prefetch_related("benchmark__metrics")
+        shown = shown.defer(*UNREAD).prefetch_related("benchmark__metrics")
         return with_sides(in_order(shown, self.keys(queryset, part)))
 
     def keys(self, queryset: Any, part: slice) -> list[int]:

@@ -14,6 +14,9 @@ from sotabench.server.repositories.queries import Viewer, repositories_for, visi
 CURRENT = Q(superseded_by=None, build__is_preview=False)
 """Results that nothing took the place of, and that stand for their repository."""
 
+UNREAD = ("build__inputs", "carried_from__record", "carried_from__build__inputs")
+"""What may be megabytes and stands on no page."""
+
 
 def listed_benchmarks() -> QuerySet[Benchmark]:
     """The benchmarks of the front page, with their metrics."""
@@ -61,7 +64,7 @@ def results_for(viewer: Viewer) -> QuerySet[Result]:
     """All results that the viewer may see, superseded ones too."""
     found = Result.objects.filter(visible_to(viewer))
     found = found.select_related("repository", "build", "benchmark__variant_of", "carried_from__build")
-    return found.defer("carried_from__record")
+    return found.defer(*UNREAD)
 
 
 def result_for(viewer: Viewer, key: int) -> Result:
@@ -90,7 +93,7 @@ def leaderboard(benchmark: Benchmark, viewer: Viewer) -> QuerySet[Result]:
 
 def with_figures() -> QuerySet[Result]:
     """Results with their figures, repositories and builds; whoever asks has checked that they may be seen."""
-    return Result.objects.select_related("repository", "build").prefetch_related("figures")
+    return Result.objects.select_related("repository", "build").defer("build__inputs").prefetch_related("figures")
 
 
 def current_results(repository: Repository) -> QuerySet[Result]:
@@ -101,7 +104,7 @@ def current_results(repository: Repository) -> QuerySet[Result]:
     return (
         repository.results.filter(CURRENT)
         .select_related("benchmark__variant_of", "build", "repository", "carried_from__build")
-        .defer("carried_from__record")
+        .defer(*UNREAD)
         .prefetch_related("figures", "benchmark__metrics")
         .order_by("benchmark__task", "benchmark__dataset", "-rank_value", "id")
     )

@@ -104,7 +104,7 @@ def renew(token: str, *, stage: str = "") -> Attempt:
 def attempt_of(token: str) -> Attempt:
     """The open attempt with this fencing token. Raises LeaseLost."""
     found = Attempt.objects.filter(digest=_digest(token), ended_at=None)
-    if attempt := found.select_related("build__repository", "runner").first():
+    if attempt := found.select_related("build__repository", "runner").defer("build__inputs").first():
         return attempt
     raise LeaseLost(_why_lost(token))
 

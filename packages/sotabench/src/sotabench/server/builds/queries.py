@@ -15,12 +15,12 @@ MOST_CHUNKS = 1_000
 
 def builds_for(viewer: Viewer) -> QuerySet[Build]:
     """All builds that the viewer may see, with their repositories."""
-    return Build.objects.filter(visible_to(viewer)).select_related("repository__owner")
+    return Build.objects.filter(visible_to(viewer)).select_related("repository__owner").defer("inputs")
 
 
 def builds_of(repository: Repository) -> QuerySet[Build]:
     """The repository's builds, newest first; whoever calls has checked that it may be seen."""
-    return repository.builds.select_related("requested_by").order_by("-number")
+    return repository.builds.select_related("requested_by").defer("inputs").order_by("-number")
 
 
 def build_of(repository: Repository, number: int) -> Build:
