@@ -1,5 +1,6 @@
 """What a task sees of the machine's folders."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -212,6 +213,23 @@ def test_entries_below_are_all_of_them_and_links_are_not_followed(tmp_path, data
     (data / "val" / "up").symlink_to(data)
     found = {os.path.relpath(entry.path, data) for entry in entries_below(data)}
     assert found == {"val", "val/one.jpeg", "val/up"}
+
+
+def test_path_longer_than_this_machine_takes_is_the_repositorys_fault(tmp_path):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    name = "d" * 255
+    longest = subprocess.check_output(["getconf", "PATH_MAX", "/"], text=True)
+    with contextlib.chdir(folder):
+        while len(str(Path.cwd())) + len(name) + 2 < int(longest):
+            Path(name).mkdir()
+            os.chdir(name)
+        for length in range(1, 256):
+            Path("x" * length).touch()
+    with pytest.raises(Failed, match="can be read, found one in weights with: File name too long"):
+        list(entries_below(folder))
+    remove(folder)
+    assert not folder.exists()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's part")

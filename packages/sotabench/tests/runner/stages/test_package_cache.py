@@ -1,6 +1,9 @@
 """A repository's own cache of packages, which its own code can write, does not grow until nothing can be built."""
 
+import contextlib
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +39,19 @@ def test_cache_of_packages_above_half_the_limit_is_emptied_before_the_stage(set_
     set_up(f"set -e\n{fill}\n")
     workplace = set_up("set -e\nls /work/uv; ! ls /work/uv | grep left\n")
     assert not list(workplace.kept.glob("uv/left*"))
+    assert "The repository's cache of packages was emptied" in log.text
+
+
+def test_cache_of_packages_with_paths_longer_than_the_machine_takes_is_emptied_before_the_stage(set_up, workplace, log):
+    folder = workplace.kept / "uv"
+    folder.mkdir(parents=True)
+    with contextlib.chdir(folder):
+        for _ in range(16):
+            Path("left" + 250 * "d").mkdir()
+            os.chdir("left" + 250 * "d")
+        for length in range(1, 256):
+            Path("x" * length).touch()
+    set_up("set -e\nls /work/uv; ! ls /work/uv | grep left\n")
     assert "The repository's cache of packages was emptied" in log.text
 
 

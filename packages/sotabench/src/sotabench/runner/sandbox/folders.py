@@ -47,7 +47,8 @@ def _holds_others(folder: Path, slot: Slot) -> bool:
 def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:
     """All that lies in the folder, links as links. Nothing may be running that writes there.
 
-    Raises Failed for folders that go deeper than DEEPEST, or that cannot be read.
+    Raises Failed for folders that go deeper than DEEPEST, or that cannot be read, and for paths longer than the machine
+    takes: inside the sandbox the same paths are shorter.
     """
     waiting = [(str(folder), 0)]
     while waiting:
@@ -55,6 +56,8 @@ def entries_below(folder: Path) -> Iterator["os.DirEntry[str]"]:
         try:
             with os.scandir(place) as entries:
                 found = list(entries)
+            for entry in found:
+                entry.stat(follow_symlinks=False)  # an entry keeps it, so that whoever asks again is answered
         except OSError as error:
             raise Failed(
                 f"expected folders that can be read, found one in {folder.name} with: {error.strerror}"
