@@ -7,9 +7,12 @@ of its content, cannot be set by whoever writes the file.
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sotabench.errors import Failed
+from sotabench.runner.kept import TooMuchLeft
 from sotabench.runner.sandbox import entries_below
 
 LONGEST_LINE = 4000
@@ -39,16 +42,40 @@ def walk(folder: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
             yield str(path.relative_to(folder)), path, facts
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, or of what a link says."""
-    found = hashlib.sha256()
-    if path.is_symlink():
-        return hashlib.sha256(b"link to " + os.fsencode(path.readlink())).hexdigest()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
+class Reader:
+    """Digests of what a stage left: every file is read once, whatever number of names it has, and not without end.
+
+    `most` are the bytes that the stage could have written; a file may have more, of holes that took no room.
+    """
+
+    def __init__(self, most: int, stop: threading.Event) -> None:
+        self._most, self._left, self._stop = most, most, stop
+        self._known: dict[tuple[int, State], str] = {}
+
+    def digest(self, path: Path, facts: os.stat_result) -> str:
+        """SHA-256 of a file, or of what a link says.
+
+        Raises TooMuchLeft when there is more to read than could be written, and Failed once the build is stopped.
+        """
+        if stat.S_ISLNK(facts.st_mode):
+            return hashlib.sha256(b"link to " + os.fsencode(path.readlink())).hexdigest()
+        file = facts.st_dev, state(facts)
+        if file not in self._known:
+            self._left -= facts.st_size
+            if self._left < 0:
+                raise TooMuchLeft(f"expected at most {self._most} bytes to be new, holes included, found more")
+            self._known[file] = self._read(path)
+        return self._known[file]
+
+    def _read(self, path: Path) -> str:
+        found = hashlib.sha256()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+                if self._stop.is_set():
+                    raise Failed("stopped while what it fetched was measured")
+        return found.hexdigest()
 
 
 def line_of(digest: str, path: str) -> str:

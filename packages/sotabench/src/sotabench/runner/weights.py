@@ -21,8 +21,8 @@ from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
 from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, is_too_much
-from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, open_folder
-from sotabench.runner.traces import State, digest, state, states, walk
+from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, open_folder, remove
+from sotabench.runner.traces import Reader, State, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
 
 LIMITS = Limits(seconds=3600, memory=16 << 30, disk=60 << 30, files=200_000, processes=512, file_size=30 << 30)
@@ -104,10 +104,10 @@ def fetch_weights(
             limits=limits,
             devices=devices,
         )
-        workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home, workplace.facts)
+        workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home)
         there = {prefix: states(_roots(workplace)[prefix][1]) for prefix in _NEW_EACH_TIME}
         well = _run(workplace, task, hosts)
-        fetched = _measure(workplace, before, there)
+        fetched = _measure(workplace, before, there, Reader(limits.disk, workplace.stop))
         replace_file(
             manifest, json.dumps({"build": build if well else None, "files": [asdict(one) for one in fetched]}).encode()
         )
@@ -196,8 +196,8 @@ def _variables(workplace: Workplace, environment: Environment) -> dict[str, str]
 
 def _run(workplace: Workplace, task: Task, hosts: Rules) -> bool:
     """Whether it came to its end; otherwise there may be more to fetch, were it only that a host was silent."""
-    open_folder(workplace.facts)  # the setup script may have closed it
-    (workplace.facts / "fetches.jsonl").unlink(missing_ok=True)
+    remove(workplace.facts)  # the setup script may have left anything there
+    workplace.give(workplace.facts)
     with workplace.proxy(hosts) as egress:
         outcome = workplace.run(replace(task, network=egress.socket))
     _judge(workplace, outcome)
@@ -234,7 +234,7 @@ def _unchanged(workplace: Workplace, before: Sequence[Fetched]) -> bool:
 
 
 def _measure(
-    workplace: Workplace, before: Sequence[Fetched], there: Mapping[str, Mapping[str, State]]
+    workplace: Workplace, before: Sequence[Fetched], there: Mapping[str, Mapping[str, State]], reader: Reader
 ) -> list[Fetched]:
     """All that is in the caches, and what is not as it was `there` in checkout and home."""
     said = _said(workplace)
@@ -244,7 +244,7 @@ def _measure(
     for shown, path, facts in (*_cached(workplace), *_changed(workplace, there)):
         name = printable(shown, _MOST_NAME)
         known = same.get((name, state(facts)))
-        sha256 = known.sha256 if known else digest(path)
+        sha256 = known.sha256 if known else reader.digest(path, facts)
         url = said.get(shown) or earlier.get((name, sha256), "")
         found.append(Fetched(url, facts.st_size, sha256, name, state(facts), stat.S_ISLNK(facts.st_mode)))
         if len(found) > MOST_FILES:

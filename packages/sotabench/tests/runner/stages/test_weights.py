@@ -1,5 +1,6 @@
 """Weights come over the network once, before there are data, and are measured from outside."""
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -41,7 +42,7 @@ def published(host, certificate, new_workplace, checked_out, store):
     place = new_workplace("weights", certificates=certificate[0])
 
     def fetch(text=FETCH, *, tree=TREE, hosts=hosts, **more):
-        checked_out({"sotabench.py": text.replace("{url!r}", repr(url)), "requirements.txt": ""}, place)
+        place = checked_out({"sotabench.py": text.replace("{url!r}", repr(url)), "requirements.txt": ""}, fetch.place)
         return fetch_weights(place, make_environment(place, store), tree, hosts=hosts, **more)
 
     fetch.url, fetch.place = url, place
@@ -275,3 +276,51 @@ for number in range(20_001):
     with pytest.raises(Failed, match=f"at most 20000 files in the caches, found more; {EMPTIED}"):
         published(text)
     assert [found.sha256 for found in published()] == [SHA256]
+
+
+def test_whatever_lies_where_the_process_is_to_note_its_fetches_is_no_end_of_the_runner(published, checked_out):
+    notes = published.place.facts / "fetches.jsonl" / "of the setup script"
+    notes.mkdir(parents=True)
+    (found,) = published()
+    assert (found.sha256, found.url) == (SHA256, published.url)
+
+
+HOLES = """
+import os
+os.truncate(os.open(os.path.join(os.environ["XDG_CACHE_HOME"], "holes"), os.O_CREAT | os.O_WRONLY), 3_000_000)
+"""
+
+
+def test_file_of_more_holes_than_may_be_written_is_not_read_through(published):
+    limits = replace(LIMITS, disk=2_500_000)
+    with pytest.raises(Failed, match=f"at most 2500000 bytes to be new, holes included, found more; {EMPTIED}"):
+        published(HOLES, limits=limits)
+    assert [found.sha256 for found in published(limits=limits)] == [SHA256]
+
+
+def test_file_with_many_names_is_read_once(published):
+    text = """
+import os
+os.chdir(os.environ["XDG_CACHE_HOME"])
+with open("0", "wb") as file:
+    file.write(bytes(1_000_000))
+for number in range(1, 100):
+    os.link("0", str(number))
+"""
+    found = published(text, limits=replace(LIMITS, disk=2_500_000))
+    assert [one.sha256 for one in found] == [hashlib.sha256(bytes(1_000_000)).hexdigest()] * 100
+
+
+def test_build_that_is_stopped_is_not_measured_to_its_end(published):
+    fetched = published.place.proxy
+
+    @contextlib.contextmanager
+    def stopped_at_its_end(rules):
+        with fetched(rules) as network:
+            yield network
+        if rules.hosts:  # those of weights
+            published.place.stop.set()
+
+    published.place = replace(published.place, proxy=stopped_at_its_end)
+    with pytest.raises(Failed, match="stopped while what it fetched was measured"):
+        published()
