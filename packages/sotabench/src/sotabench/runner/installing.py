@@ -100,7 +100,8 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
             stop=workplace.stop,
         )  # fmt: skip
     check_ended(outcome, "resolving requirements.txt")
-    _check_index(words)
+    if not any(map(_SILENT.search, lines)):  # uv quotes a line that it cannot read
+        _check_index(words)
     if outcome.code:
         return [], str(words)
     try:

@@ -122,6 +122,13 @@ def test_index_that_does_not_answer_is_not_the_repositorys_fault(new_workplace, 
         make_environment(checked_out({"requirements.txt": "small\n"}, new_workplace("silent", index=index)), store)
 
 
+def test_requirements_that_name_what_silent_indexes_are_told_by_are_the_repositorys_fault(checked_out, store, log):
+    line = 'small===1.0-x; python_version == "tunnel error"'
+    with pytest.raises(Failed, match="requirements.txt cannot be installed"):
+        make_environment(checked_out({"requirements.txt": f"{line}\n"}), store)
+    assert "not part of a valid version" in log.text
+
+
 def test_nobody_can_write_a_shared_environment(checked_out, make_wheel, store):
     make_wheel("small")
     workplace = checked_out({"requirements.txt": "small\n"})

@@ -21,11 +21,11 @@ def check_out_over_https(host, certificate, new_workplace):
     return run
 
 
-def with_submodule(repository, url, inner):
+def with_submodule(repository, url, inner, path="lib"):
     repository.commit()
-    (repository.folder / ".gitmodules").write_text(f'[submodule "lib"]\n\tpath = lib\n\turl = {url}\n')
+    (repository.folder / ".gitmodules").write_text(f'[submodule "{path}"]\n\tpath = "{path}"\n\turl = {url}\n')
     repository.git("add", ".gitmodules")
-    repository.git("update-index", "--add", "--cacheinfo", f"160000,{inner},lib")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{inner},{path}")
     repository.git("commit", "--quiet", "-m", "a submodule")
     return repository.git("rev-parse", "HEAD")
 
@@ -60,6 +60,22 @@ def test_submodule_on_the_sandboxs_own_loopback_is_no_silent_host(
 ):
     with pytest.raises(Failed, match="could not fetch the submodules"):
         check_out_over_https(with_submodule(repository, url, other_repository.commit()))
+
+
+@pytest.mark.parametrize("path", ["timed out", "it's a 'connection reset'", "from HTTP 503: Bad Gateway"])
+def test_submodule_that_is_called_as_silent_hosts_are_told_is_none(
+    path, check_out_over_https, repository, other_repository
+):
+    commit = with_submodule(repository, "../../none/.git", other_repository.commit(), path)
+    with pytest.raises(Failed, match="could not fetch the submodules"):
+        check_out_over_https(commit)
+
+
+def test_branch_that_is_called_as_silent_hosts_are_told_is_none(host, certificate, new_workplace, repository):
+    place = new_workplace("https", certificates=certificate[0])
+    url = f"https://git.test:{host.server_port}/repository/.git"
+    with pytest.raises(Failed, match=r"could not fetch the branch Client\.Timeout"):
+        check_out(place, Source(url, "Client.Timeout", repository.commit()))
 
 
 def test_submodule_elsewhere_of_a_folder_of_the_operators_is_no_silent_host(workplace, repository, other_repository):

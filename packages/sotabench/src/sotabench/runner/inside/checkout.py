@@ -25,6 +25,8 @@ SILENT = re.compile(
 )
 # What a submodule on the sandbox's own loopback, which nobody can reach, makes of these.
 NOWHERE = re.compile(r"(?://|@|connect to |dial tcp )(?:[\w.-]+\.)?(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=[\s:/'\"])")
+# What a repository may call as it likes, a submodule `timed out`.
+CHOSEN = re.compile(r"'.*'|refs/\S+")
 LARGE_FILES = (
     *("-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.smudge=git-lfs smudge -- %f"),
     *("-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true"),
@@ -150,7 +152,7 @@ def fetched(*words: str, quiet: bool = False, elsewhere: bool = False) -> bool:
     """
     done = run(*words, hear=True)
     lines = done.stderr.splitlines() if done.returncode and WANTED["has_network"] else []
-    silent = any(SILENT.search(line) and not (elsewhere and NOWHERE.search(line)) for line in lines)
+    silent = any(SILENT.search(CHOSEN.sub("", line)) and not (elsewhere and NOWHERE.search(line)) for line in lines)
     if silent or not quiet:
         print(done.stderr, end="", flush=True)
     if silent:
