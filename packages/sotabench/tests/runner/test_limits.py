@@ -1,13 +1,17 @@
 """Limits hold for all processes of a task together, with isolation and without."""
 
+import contextlib
 import os
 import subprocess
+import threading
+import time
 
 import pytest
 
 from sotabench.errors import Broken
 from sotabench.runner.sandbox import Mount, Trusted
 from sotabench.runner.sandbox.plan import Ended, Slot
+from sotabench.runner.sandbox.watchdog import Memory
 
 MEGABYTE = 1 << 20
 FOREVER = "import time\ntime.sleep(1000)"
@@ -143,6 +147,92 @@ def test_what_processes_share_counts_once(either):
     outcome = either.python(SHARED, limits=either.limits(memory=250 * MEGABYTE, seconds=60))
     assert outcome.well, (outcome, either.text)
     assert outcome.peak_memory < 250 * MEGABYTE
+
+
+OPEN = (
+    """
+import os, sys
+for _ in range(8000): os.dup(1)
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0: break
+"""
+    + FOREVER
+)
+
+
+def test_open_files_of_all_processes_are_summed(either, say):
+    outcome = either.python(OPEN, "20")
+    assert outcome.ended is Ended.TOO_MANY_OPEN, outcome
+    say(outcome.reason)
+
+
+MANY_MAPPINGS = (
+    """
+import ctypes, mmap, os
+for_all = mmap.mmap(-1, 100 << 20)
+libc = ctypes.CDLL(None)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+own = mmap.mmap(-1, 60_000 * 4096, flags=mmap.MAP_PRIVATE)
+begin = ctypes.addressof(ctypes.c_char.from_buffer(own))
+for place in range(0, 60_000, 2): libc.mprotect(begin + place * 4096, 4096, 1)
+for _ in range(12):
+    if os.fork() == 0:
+        for place in range(0, len(for_all), 4096): for_all[place] = 1
+        break
+"""
+    + FOREVER
+)
+SLOW_TO_COUNT = {"open files": (OPEN, "60"), "mappings": (MANY_MAPPINGS,)}
+
+
+@pytest.mark.parametrize("code", SLOW_TO_COUNT.values(), ids=SLOW_TO_COUNT)
+def test_what_is_slow_to_count_does_not_lengthen_the_time(inside, say, code):
+    outcome = inside.python(*code, limits=inside.limits(seconds=2, memory=600 * MEGABYTE))
+    assert outcome.ended is Ended.OUT_OF_TIME, outcome
+    spent = float(outcome.reason.removeprefix("stopped after ").partition(" s")[0])
+    assert spent < 4
+    say(outcome.reason)
+
+
+class Endless:
+    """A process whose mappings have no end, and which shares what it has."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "status").write_text("RssAnon:\t1000000 kB\n")
+        os.mkfifo(folder / "smaps")
+
+    def folders(self):
+        yield str(self.folder)
+
+    def temporary(self):
+        return ()
+
+    def write(self):
+        with contextlib.suppress(BrokenPipeError), (self.folder / "smaps").open("w") as file:
+            while True:
+                file.write("7f0000000000-7f0000001000 rw-s 00000000 00:01 7 /memfd:x (deleted)\nPss: 0 kB\n" * 1000)
+
+
+def test_memory_that_takes_too_long_to_count_is_too_much(inside, tmp_path, say):
+    (tmp_path / "process").mkdir()
+    processes, memory = Endless(tmp_path / "process"), Memory(inside.limits(memory=100 * MEGABYTE), longest=1.0)
+    thread = threading.Thread(target=processes.write)
+    thread.start()
+    began = time.monotonic()
+    while (verdict := memory.check(processes, {})) is None:
+        assert time.monotonic() - began < 20
+    del memory
+    thread.join()
+    assert verdict == (Ended.OUT_OF_MEMORY, "stopped: its memory could not be counted in 1 s")
+    say(verdict[1])
+
+
+def test_empty_files_in_memory_are_memory(inside, say):
+    code = "for number in range(400_000): open(f'/tmp/{number}', 'w').close()\n" + FOREVER
+    outcome = inside.python(code, limits=inside.limits(memory=200 * MEGABYTE))
+    assert outcome.ended is Ended.OUT_OF_MEMORY, outcome
+    say(outcome.reason)
 
 
 def test_a_mapped_file_of_the_disk_is_no_memory(inside):

@@ -8,7 +8,8 @@ attacked in `tests/runner/` is stopped. **Not** stopped:
 - whatever an accelerator's driver lets a process do to it, once its device nodes are mounted;
 - side channels: timing, processor load, caches, how full the disk is;
 - sending to, as well as fetching from, hosts that the operator's allow-list names, while a stage has the network;
-- memory over the limit for a fifth of a second or so, where there is no memory cgroup: the watchdog looks that often.
+- memory over the limit for a fifth of a second or so, where there is no memory cgroup: the watchdog looks that often;
+  for twenty seconds where processes share memory and have so many mappings that counting them takes as long.
   Memory that belongs to no process (files passed through a socket and closed) it sees only as the machine's free memory
   or disk running out, and then stops the task;
 - slots of a runner that is not root share its uid: the processes of one cannot see those of another, but the limit on

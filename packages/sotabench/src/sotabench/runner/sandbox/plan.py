@@ -66,6 +66,7 @@ class Ended(Enum):
     OUT_OF_MEMORY = "out of memory"
     OUT_OF_DISK = "out of disk"
     TOO_MANY_FILES = "too many files"
+    TOO_MANY_OPEN = "too many open files"
     OUT_OF_MACHINE = "the machine's own memory or disk ran out"  # raised as Broken, never an outcome
     STOPPED = "stopped"
 

@@ -1,15 +1,17 @@
 """The processes of a task, as seen from the machine, and the memory that they hold."""
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 _MAPPING = re.compile(rb"^[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) (\d+) *(.*)$")
 _IN_MEMORY = (b"/memfd:", b"/dev/zero (deleted)", b"/SYSV")
 _RESIDENT = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
+_OF_A_FILE = 1 << 10  # bytes of the kernel's own memory: inode and name
 
 File = tuple[int, int]  # device and inode
 
@@ -22,6 +24,15 @@ class Processes(Protocol):
 
     def temporary(self) -> Sequence[str]:
         """The folders in memory that were mounted for them, by paths that this program can open."""
+
+
+@dataclass(frozen=True)
+class Nameless:
+    """A file that is open but in no folder; `in_memory` rather than on a disk."""
+
+    file: File
+    size: int
+    in_memory: bool
 
 
 @dataclass(frozen=True)
@@ -76,41 +87,67 @@ def resident(processes: Processes) -> int:
     return sum(int(kilobytes) * 1024 for kilobytes in _RESIDENT.findall(found))
 
 
-def used(processes: Processes) -> int:
-    """The same where what is shared counts once, and files in memory count whether mapped or only open; slow."""
-    devices = _devices(processes)
-    own, files = 0, {file: size for file, (size, in_memory) in nameless(processes).items() if in_memory}
-    for folder in processes.folders():
-        mapped: dict[File, int] = {}
-        for file, in_memory, anonymous, proportional in _mappings(_read(f"{folder}/smaps")):
-            if in_memory and file[0] not in devices:
-                mapped[file] = mapped.get(file, 0) + proportional
-            else:
-                own += proportional if file == (0, 0) else anonymous
-        for file, size in mapped.items():
-            files[file] = max(files.get(file, 0), size)
-    return own + sum(files.values()) + temporary(processes)
+class Used:
+    """The same where what is shared counts once, and files in memory count whether mapped or only open.
+
+    It is slow, for a process may have tens of thousands of mappings: `count` reads one of them at a time.
+    """
+
+    def __init__(self, opened: Mapping[File, int]) -> None:
+        self._own, self._files = 0, dict(opened)
+
+    def count(self, processes: Processes) -> Iterator[None]:
+        """To be gone through to its end."""
+        devices = _devices(processes)
+        for folder in processes.folders():
+            mapped: dict[File, int] = {}
+            for file, in_memory, anonymous, proportional in _mappings(_lines(f"{folder}/smaps")):
+                if in_memory and file[0] not in devices:
+                    mapped[file] = mapped.get(file, 0) + proportional
+                else:
+                    self._own += proportional if file == (0, 0) else anonymous
+                yield
+            for file, size in mapped.items():
+                self._files[file] = max(self._files.get(file, 0), size)
+
+    @property
+    def size(self) -> int:
+        """Bytes, without those in the folders in memory."""
+        return self._own + sum(self._files.values())
 
 
 def temporary(processes: Processes) -> int:
-    """Bytes in the folders in memory."""
+    """Bytes in the folders in memory, with what the kernel keeps of each file there, be it empty."""
     return sum(map(_occupied, processes.temporary()))
 
 
-def nameless(processes: Processes) -> dict[File, tuple[int, bool]]:
-    """Files that are open but in no folder: their size, and whether they are in memory rather than on a disk."""
+def opened(processes: Processes) -> Iterator[Nameless | None]:
+    """Of each descriptor the file, where it is a file in no folder."""
     devices = _devices(processes)
-    found = {}
     for folder in processes.folders():
-        for path in _numbered(f"{folder}/fd"):
-            try:
-                facts = os.stat(path)
-                if facts.st_nlink == 0 and stat.S_ISREG(facts.st_mode) and facts.st_dev not in devices:
-                    in_memory = os.readlink(path).startswith("/memfd:")
-                    found[facts.st_dev, facts.st_ino] = (facts.st_blocks * 512, in_memory)
-            except OSError:
-                continue
-    return found
+        with contextlib.suppress(OSError), _directory(f"{folder}/fd") as descriptor:
+            for name in os.listdir(descriptor):
+                yield _nameless(name, descriptor, devices)
+
+
+def _nameless(name: str, folder: int, devices: Container[int]) -> Nameless | None:
+    try:
+        facts = os.stat(name, dir_fd=folder)
+        if facts.st_nlink or not stat.S_ISREG(facts.st_mode) or facts.st_dev in devices:
+            return None
+        in_memory = os.readlink(name, dir_fd=folder).startswith("/memfd:")
+    except OSError:
+        return None
+    return Nameless((facts.st_dev, facts.st_ino), facts.st_blocks * 512, in_memory)
+
+
+@contextlib.contextmanager
+def _directory(path: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def threads_of(uid: int) -> int:
@@ -125,18 +162,18 @@ def threads_of(uid: int) -> int:
     return count
 
 
-def _mappings(text: bytes) -> Iterator[tuple[File, bool, int, int]]:
+def _mappings(lines: Iterable[bytes]) -> Iterator[tuple[File, bool, int, int]]:
     """Of each mapping: the file, whether it is one in memory, the bytes of its own and its share of the others."""
     file, in_memory, anonymous, proportional = (0, 0), False, 0, 0
-    for line in text.splitlines():
-        if match := _MAPPING.match(line):
-            yield file, in_memory, anonymous, proportional
-            file = (os.makedev(int(match[1], 16), int(match[2], 16)), int(match[3]))
-            in_memory, anonymous, proportional = match[4].startswith(_IN_MEMORY), 0, 0
-        elif line.startswith(b"Pss:"):
+    for line in lines:
+        if line.startswith(b"Pss:"):
             proportional = int(line.split()[1]) * 1024
         elif line.startswith(b"Anonymous:"):
             anonymous = int(line.split()[1]) * 1024
+        elif not line[:1].isupper() and (match := _MAPPING.match(line.rstrip(b"\n"))):
+            yield file, in_memory, anonymous, proportional
+            file = (os.makedev(int(match[1], 16), int(match[2], 16)), int(match[3]))
+            in_memory, anonymous, proportional = match[4].startswith(_IN_MEMORY), 0, 0
     yield file, in_memory, anonymous, proportional
 
 
@@ -171,9 +208,14 @@ def _read(path: str) -> bytes:
         return b""
 
 
+def _lines(path: str) -> Iterator[bytes]:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        yield from file
+
+
 def _occupied(folder: str) -> int:
     try:
         facts = os.statvfs(folder)
     except OSError:
         return 0
-    return (facts.f_blocks - facts.f_bfree) * facts.f_frsize
+    return (facts.f_blocks - facts.f_bfree) * facts.f_frsize + (facts.f_files - facts.f_ffree) * _OF_A_FILE
