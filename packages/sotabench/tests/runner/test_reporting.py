@@ -89,6 +89,13 @@ def test_output_without_end_is_cut_and_the_log_says_so(site, build, tmp_path):
     assert sum(map(len, lines)) < MOST_OUTPUT
 
 
+def test_a_million_empty_lines_keep_no_slot_for_minutes(site, build, tmp_path):
+    run_one(site, tmp_path, lambda attempt: attempt.log.output(b"\n" * 1_000_000))
+    chunks = list(LogChunk.objects.filter(attempt__build=build).order_by("number").values_list("text", flat=True))
+    assert "\n".join(chunks).split("\n") == [""] * 1_000_000 + ["# finished"]
+    assert len(chunks) < 10
+
+
 @pytest.mark.parametrize(
     ("error", "end"),
     [

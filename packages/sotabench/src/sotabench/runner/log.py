@@ -1,5 +1,6 @@
 """An attempt's log on its way to the site: lines are sent in order, none lost; the lease is kept meanwhile."""
 
+import itertools
 import threading
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 MOST_OUTPUT = 4 << 20
 """Bytes of a repository's own output that are kept."""
 
-MOST_LINES_AT_ONCE = 500
+MOST_AT_ONCE = 1 << 19
+"""Characters that are sent at once, half of what the site takes: so many lines at once would take minutes if empty."""
+
 _SEND_EVERY, _LONGEST_SILENCE = 0.2, 5.0
 
 
@@ -80,9 +83,11 @@ class Log:
             self._stop.set()
 
     def _send(self) -> bool:
-        """Send what waits, at most so many lines; whether there was anything."""
+        """Send what waits, at most so much; whether there was anything."""
         with self._lock:
-            lines, self._lines = self._lines[:MOST_LINES_AT_ONCE], self._lines[MOST_LINES_AT_ONCE:]
+            sizes = itertools.accumulate(len(line) + 1 for line in self._lines)
+            count = max(1, sum(1 for _ in itertools.takewhile(lambda size: size <= MOST_AT_ONCE, sizes)))
+            lines, self._lines = self._lines[:count], self._lines[count:]
         if not lines:
             return False
         try:
