@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchrecord.files import exclusive_lock
+from sotabench.errors import Failed
 from sotabench.runner import shared_environments
 from sotabench.runner.base import INSTEAD, described_lines, held_names
 from sotabench.runner.egress import Rules
@@ -180,7 +181,8 @@ def _private(workplace: Workplace) -> Environment:
 def _own_cache(workplace: Workplace, limits: Limits) -> Iterator[Mount]:
     """The repository's own cache of packages: what runs here can spoil it, for that repository alone.
 
-    It counts for the limits of the stage, and is emptied before it leaves too little of them.
+    It counts for the limits of the stage, and is emptied before it leaves too little of them; also where the stage
+    fails, for an earlier build may have spoilt it, and would else have failed all later ones.
     """
     cache = workplace.kept / "uv"
     workplace.kept.mkdir(parents=True, exist_ok=True)
@@ -188,7 +190,12 @@ def _own_cache(workplace: Workplace, limits: Limits) -> Iterator[Mount]:
         if cache.is_dir() and is_above_half(cache, limits):
             workplace.say("The repository's cache of packages was emptied: it was above half of what a stage may use")
             empty(cache)
-        yield make_scratch(workplace, cache)
+        try:
+            yield make_scratch(workplace, cache)
+        except Failed:
+            if not workplace.stop.is_set():
+                empty(cache)
+            raise
 
 
 def _copy(source: Path, target: Path, workplace: Workplace) -> None:

@@ -66,6 +66,24 @@ def test_setup_script_that_is_stopped_for_its_disk_begins_with_an_empty_cache_th
     set_up("! ls /work/uv | grep left\n")
 
 
+SPOILS = {
+    "closed": "mkdir -p /work/uv/cache; chmod 0 /work/uv/cache",
+    "a file": "rm -rf /work/uv/cache; : > /work/uv/cache",
+    "a pipe": "rm -rf /work/uv/cache/.lock; mkdir -p /work/uv/cache; mkfifo -m 0 /work/uv/cache/.lock",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_cache_of_packages_that_a_build_spoilt_fails_the_next_build_alone(set_up, checked_out, store, spoil):
+    with contextlib.suppress(Failed):
+        set_up(f"{spoil}\n")
+    workplace = checked_out({"requirements.txt": "./\n", "pyproject.toml": "[build-system]\nrequires = []\n"})
+    for _ in range(2):
+        with pytest.raises(Failed, match="requirements.txt cannot be installed") as failed:
+            make_environment(workplace, store)
+    assert "/work/uv/cache" not in str(failed.value)
+
+
 def test_setup_script_that_is_a_link_to_no_possible_name_is_none(checked_out, store):
     workplace = checked_out({"requirements.txt": ""})
     (workplace.repository / "sotabench_setup.sh").symlink_to("x" * 300)
