@@ -90,6 +90,18 @@ def test_file_written_anew_within_one_tick_of_the_clock_is_read_anew(collector, 
     assert collector.finish().accepted == ["One", "Two"]
 
 
+def test_file_that_changes_all_the_time_takes_a_part_of_a_processor(collector, output):
+    junk = json.dumps([{"junk": [[0] * 900 for _ in range(1100)]}, 0])  # nearly a million values
+    with collector:
+        began, clock = time.monotonic(), time.pthread_getcpuclockid(collector._thread.ident)
+        for number in range(200):
+            (output / "new").write_text(junk + " " * (number % 7))
+            (output / "new").replace(output / "records.json")
+            time.sleep(0.02)
+        assert time.clock_gettime(clock) / (time.monotonic() - began) < 0.3
+    assert len(collector.finish().refused) == 1
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's part")
 def test_folder_closed_against_a_runner_that_is_not_root_is_the_repositorys_fault(collector, write, output):
     write(30, name="one.npz", model="One")
