@@ -9,8 +9,10 @@ from typing import ClassVar
 import pytest
 from django.db import connections
 
+from benchrecord.files import exclusive_lock
 from sotabench.errors import Broken, Failed, SiteRefused, SiteUnreachable
 from sotabench.runner.attempt import run_attempt
+from sotabench.runner.build import uploads
 from sotabench.runner.log import MOST_OUTPUT, Log
 from sotabench.runner.loop import Signals, run_slots
 from sotabench.runner.site import Job, LeaseLost, Report, RunnersSite
@@ -94,6 +96,25 @@ def test_a_million_empty_lines_keep_no_slot_for_minutes(site, build, tmp_path):
     chunks = list(LogChunk.objects.filter(attempt__build=build).order_by("number").values_list("text", flat=True))
     assert "\n".join(chunks).split("\n") == [""] * 1_000_000 + ["# finished"]
     assert len(chunks) < 10
+
+
+def test_data_set_that_another_build_is_fetching_is_no_left_over(site, build, tmp_path):
+    folder = tmp_path / "kept" / "uploads"
+    folder.mkdir(parents=True)
+    coming = folder / ".what comes"
+
+    def work(attempt):
+        coming.touch()
+        with exclusive_lock(folder.with_name("uploads.lock")):
+            thread = threading.Thread(target=uploads, args=(attempt, folder))
+            thread.start()
+            thread.join(0.5)
+            assert coming.exists()
+        thread.join()
+        assert not coming.exists()
+
+    run_one(site, tmp_path, work)
+    assert ended(build) == (Status.FINISHED, "")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sotabench.runner.collecting import Collected, Collector
 from sotabench.runner.environment import Environment, make_environment, run_setup
 from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.inside.shims import SHIMS
-from sotabench.runner.kept import EMPTIED, empty, is_too_much
+from sotabench.runner.kept import EMPTIED, empty, held, is_too_much
 from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.shop import Shop
@@ -135,15 +135,16 @@ def uploads(attempt: Attempt, folder: Path) -> dict[str, Path]:
     What no data set is any more is removed.
     """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    wanted = {str(file["sha256"]): int(file["size"]) for file in attempt.job.files}
-    for path in folder.iterdir():
-        if path.name not in wanted:
-            path.unlink()
-    for sha256, size in wanted.items():
-        path = folder / sha256
-        if not path.exists():
-            attempt.log.say(f"fetching a data set of {size} bytes from the site")
-            attempt.report.fetch(sha256, path)
+    with held(folder.with_name("uploads.lock"), attempt.stop):  # what one build fetches is no left-over to another
+        wanted = {str(file["sha256"]): int(file["size"]) for file in attempt.job.files}
+        for path in folder.iterdir():
+            if path.name not in wanted:
+                path.unlink()
+        for sha256, size in wanted.items():
+            path = folder / sha256
+            if not path.exists():
+                attempt.log.say(f"fetching a data set of {size} bytes from the site")
+                attempt.report.fetch(sha256, path)
     return {str(file["path"]): folder / str(file["sha256"]) for file in attempt.job.files}
 
 

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchrecord.files import exclusive_lock
 from sotabench.errors import Failed
 from sotabench.runner import shared_environments
 from sotabench.runner.base import INSTEAD, described_lines, held_names
@@ -30,7 +29,7 @@ from sotabench.runner.installing import (
     uv_variables,
     wanted,
 )
-from sotabench.runner.kept import emptied_if_too_much, empty, is_above_half
+from sotabench.runner.kept import emptied_if_too_much, empty, held, is_above_half
 from sotabench.runner.requirements import read_requirements
 from sotabench.runner.sandbox import Limits, Mount, Outcome, Task, copy_writable, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace
@@ -186,7 +185,7 @@ def _own_cache(workplace: Workplace, limits: Limits) -> Iterator[Mount]:
     """
     cache = workplace.kept / "uv"
     workplace.kept.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(workplace.kept / "uv.lock"), emptied_if_too_much(cache):
+    with held(workplace.kept / "uv.lock", workplace.stop), emptied_if_too_much(cache):
         if cache.is_dir() and is_above_half(cache, limits):
             workplace.say("The repository's cache of packages was emptied: it was above half of what a stage may use")
             empty(cache)

@@ -11,19 +11,18 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchrecord.files import replace_file
-from sotabench.errors import Failed
 from sotabench.runner.base import held_names
 from sotabench.runner.installing import SCRATCH, Filling, fill, make_scratch, resolve
+from sotabench.runner.kept import held
 from sotabench.runner.sandbox import entries_below, remove
 from sotabench.runner.workplace import Workplace
 
 LOCK_KEPT = 24 * 3600.0  # seconds for which requirements that did not change are not resolved anew
-_AGAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | No
         place.parent.mkdir(parents=True, exist_ok=True)
         found = _found(place)
         if found is None:
-            with _held(place.with_name(f"{key}.lock"), workplace):
+            with held(place.with_name(f"{key}.lock"), workplace.stop):
                 found = _found(place)
                 if found is None:
                     workplace.say("A shared environment is made for these requirements")
@@ -130,17 +129,3 @@ def _make_readable_only(folder: Path) -> None:
             os.chown(path, 0, 0, follow_symlinks=False)
         if not path.is_symlink():
             path.chmod(0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444)
-
-
-@contextlib.contextmanager
-def _held(path: Path, workplace: Workplace) -> Iterator[None]:
-    """The lock, waited for until the build is stopped; the system gives it back when the process ends."""
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if workplace.stop.wait(_AGAIN):
-                    raise Failed("stopped while another build made the same environment") from None
-        yield

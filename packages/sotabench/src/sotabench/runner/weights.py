@@ -15,12 +15,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from benchrecord import printable
 from benchrecord.errors import BenchRecordError
-from benchrecord.files import exclusive_lock, read_strangers_file, replace_file
+from benchrecord.files import read_strangers_file, replace_file
 from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
-from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, is_too_much
+from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, held, is_too_much
 from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, open_folder, remove
 from sotabench.runner.traces import Reader, State, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
@@ -90,7 +90,7 @@ def fetch_weights(
     workplace.kept.mkdir(parents=True, exist_ok=True)
     manifest = workplace.kept / "weights.json"
     build = [tree.tree, [list(one) for one in tree.submodules], environment.key]
-    with exclusive_lock(workplace.kept / "weights.lock"), emptied_if_too_much(*caches(workplace)):
+    with held(workplace.kept / "weights.lock", workplace.stop), emptied_if_too_much(*caches(workplace)):
         known, before = _known(manifest)
         if known == build and _unchanged(workplace, before):
             shown = sum(one.is_fetched for one in before)

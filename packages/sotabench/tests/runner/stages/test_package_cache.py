@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchrecord.files import exclusive_lock
 from sotabench.errors import Failed
 from sotabench.runner.environment import make_environment, run_setup
 from sotabench.runner.installing import LIMITS
@@ -64,6 +66,14 @@ def test_setup_script_that_is_stopped_for_its_disk_begins_with_an_empty_cache_th
     with pytest.raises(Failed, match=f"sotabench_setup.sh: stopped at .*; {EMPTIED}"):
         set_up("head -c 40000000 /dev/urandom > /work/uv/left; sleep 60\n")
     set_up("! ls /work/uv | grep left\n")
+
+
+def test_build_that_is_stopped_waits_no_longer_for_another_ones_packages(set_up, workplace):
+    workplace.kept.mkdir(parents=True)
+    with exclusive_lock(workplace.kept / "uv.lock"):
+        threading.Timer(1.0, workplace.stop.set).start()
+        with pytest.raises(Failed, match="stopped while it waited for another build"):
+            set_up("true\n")
 
 
 SPOILS = {

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchrecord.files import exclusive_lock
 from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
@@ -324,3 +325,11 @@ def test_build_that_is_stopped_is_not_measured_to_its_end(published):
     published.place = replace(published.place, proxy=stopped_at_its_end)
     with pytest.raises(Failed, match="stopped while what it fetched was measured"):
         published()
+
+
+def test_build_that_is_stopped_waits_no_longer_for_another_one_of_its_repository(published):
+    published.place.kept.mkdir(parents=True)
+    with exclusive_lock(published.place.kept / "weights.lock"):
+        threading.Timer(1.0, published.place.stop.set).start()
+        with pytest.raises(Failed, match="stopped while it waited for another build"):
+            published()
