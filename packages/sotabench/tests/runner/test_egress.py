@@ -291,6 +291,12 @@ def test_bytes_in_are_bounded(host):
     assert any("bytes were received" in line for line in proxy.lines)
 
 
+def test_hosts_without_number_do_not_fill_the_log(host):
+    with egress(Rules.of(internal=(names := [f"{n}.example.org:{host.port}" for n in range(230)]))) as proxy:
+        assert all(ask(proxy, f"CONNECT {name} HTTP/1.1\r\n\r\n".encode()) for name in names)
+    assert (len(proxy.lines), proxy.lines[-1]) == (402, "network: 30 further hosts are left out")
+
+
 def test_connections_at_once_are_bounded(host):
     with egress(internal(host), caps=Caps(at_once=2)) as proxy, contextlib.ExitStack() as stack:
         for _ in range(2):

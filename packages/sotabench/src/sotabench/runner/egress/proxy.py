@@ -110,11 +110,13 @@ class Egress:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._folder.cleanup()
-        for host, traffic in sorted(self.traffic.items()):
+        for host, traffic in sorted(self.traffic.items())[:MOST_LINES]:
             self._log(
                 f"network: {printable(host, 100)}: connections {traffic.connections}, bytes sent {traffic.sent}, "
                 f"bytes received {traffic.received}"
             )
+        if (further := len(self.traffic) - MOST_LINES) > 0:
+            self._log(f"network: {further} further hosts are left out")
 
     def _run(self, listener: socket.socket) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
