@@ -71,7 +71,7 @@ def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:
     tree = check_out(workplace, shop.source(attempt.job), shop.within(checkout.LIMITS))
     report.renew("environment")
     attempt.log.say("making the environment that requirements.txt asks for")
-    environment = make_environment(workplace, shop.environments)
+    environment = make_environment(workplace, shop.environments, shop.within(installing.LIMITS))
     report.renew("setup")
     environment = run_setup(workplace, environment, shop.setup_hosts, shop.within(installing.LIMITS))
     report.renew("weights")

@@ -66,7 +66,7 @@ class Environment:
         }
 
 
-def make_environment(workplace: Workplace, store: Path) -> Environment:
+def make_environment(workplace: Workplace, store: Path, limits: Limits = LIMITS) -> Environment:
     """The environment that the checkout asks for; `store` is where shared ones are kept.
 
     Raises Failed, in uv's own words, when the requirements cannot be had.
@@ -77,11 +77,11 @@ def make_environment(workplace: Workplace, store: Path) -> Environment:
         workplace.say(_held_sentence(line, name, base))
     if requirements.why_private:
         workplace.say(f"An environment of this build alone: {requirements.why_private}")
-        return _private(workplace)
-    shared = shared_environments.make(workplace, requirements.plain, store)
+        return _private(workplace, limits)
+    shared = shared_environments.make(workplace, requirements.plain, store, limits)
     if shared is None:
         workplace.say("An environment of this build alone: not everything can be had as a wheel")
-        return _private(workplace)
+        return _private(workplace, limits)
     if _has_setup(workplace):
         own_copy = workplace.folder / "environment"
         _copy(shared.folder, own_copy, workplace)
@@ -165,14 +165,14 @@ def _held_sentence(line: str, name: str, base: Base) -> str:
     return f"{line} in requirements.txt: the platform's own {f'{name} {version}' if version else name} is used"
 
 
-def _private(workplace: Workplace) -> Environment:
+def _private(workplace: Workplace, limits: Limits) -> Environment:
     """Filled with the repository's own code running: by uv from its file as it is, into folders of its own."""
     folder = workplace.folder / "environment"
     remove(folder)
     workplace.give(folder, workplace.home)
     install = ("--requirements", "requirements.txt")
-    with _own_cache(workplace, LIMITS) as scratch:
-        frozen = fill(workplace, Filling(folder, scratch, install, from_repository=True))
+    with _own_cache(workplace, limits) as scratch:
+        frozen = fill(workplace, Filling(folder, scratch, install, limits, from_repository=True))
     return _environment(workplace, folder, frozen, is_shared=False)
 
 

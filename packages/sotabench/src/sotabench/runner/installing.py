@@ -78,7 +78,9 @@ def make_scratch(workplace: Workplace, folder: Path) -> Mount:
     return Mount(folder, SCRATCH, writable=True)
 
 
-def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple[list[str], str]:
+def resolve(
+    workplace: Workplace, lines: Sequence[str], scratch: Mount, limits: Limits = LIMITS
+) -> tuple[list[str], str]:
     """Names, versions and hashes of all that is to be installed, wheels only; or nothing, and why not in uv's words."""
     asked, answer = scratch.source / "requirements.in", scratch.source / "lock.txt"
     asked.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -93,7 +95,7 @@ def resolve(workplace: Workplace, lines: Sequence[str], scratch: Mount) -> tuple
                 folder=SCRATCH,
                 mounts=[*workplace.base.mounts, *workplace.index.mounts, *trust, *tool_mounts(workplace), scratch],
                 environment={**trusting, **uv_variables(workplace, with_secrets=True)},
-                limits=LIMITS,
+                limits=limits,
                 network=egress.socket,
             ),
             output=words.take,
@@ -124,6 +126,7 @@ class Filling:
     folder: Path
     scratch: Mount
     install: Sequence[str]
+    limits: Limits = LIMITS
     from_repository: bool = False  # its own code runs then: builds, and whatever they start
 
 
@@ -208,7 +211,7 @@ def _listing_task(workplace: Workplace, filling: Filling) -> Task:
             Mount(workplace.facts, FACTS, writable=True),
         ],
         environment={**_OWN_VARIABLES, "SOTABENCH_INSIDE": INSIDE, **wanted(workplace)},
-        limits=LIMITS,
+        limits=filling.limits,
     )
 
 
@@ -242,7 +245,7 @@ def _filling_task(workplace: Workplace, filling: Filling, network: Path) -> Task
             **wanted(workplace, filling),
             **({"HOME": HOME} if filling.from_repository else {}),
         },
-        limits=LIMITS,
+        limits=filling.limits,
         network=network,
     )
 

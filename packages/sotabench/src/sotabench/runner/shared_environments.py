@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchrecord.files import replace_file
 from sotabench.runner.base import held_names
-from sotabench.runner.installing import SCRATCH, Filling, fill, make_scratch, resolve
+from sotabench.runner.installing import LIMITS, SCRATCH, Filling, fill, make_scratch, resolve
 from sotabench.runner.kept import held
-from sotabench.runner.sandbox import entries_below, remove
+from sotabench.runner.sandbox import Limits, entries_below, remove
 from sotabench.runner.workplace import Workplace
 
 LOCK_KEPT = 24 * 3600.0  # seconds for which requirements that did not change are not resolved anew
@@ -33,11 +33,11 @@ class Shared:
     frozen: tuple[str, ...]
 
 
-def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | None:
+def make(workplace: Workplace, lines: Sequence[str], store: Path, limits: Limits = LIMITS) -> Shared | None:
     """The environment with these plain requirements, made if it is not there; None where wheels do not suffice."""
     scratch = workplace.folder / "uv"  # no other build's: uv is given strangers' wheels to unpack
     try:
-        lock = _resolved(workplace, lines, store, scratch)
+        lock = _resolved(workplace, lines, store, scratch, limits)
         if lock is None:
             return None
         key = hashlib.sha256("\n".join([workplace.base.described, *lock]).encode()).hexdigest()[:40]
@@ -49,7 +49,7 @@ def make(workplace: Workplace, lines: Sequence[str], store: Path) -> Shared | No
                 found = _found(place)
                 if found is None:
                     workplace.say("A shared environment is made for these requirements")
-                    found = _make(workplace, place, lock, scratch)
+                    found = _make(workplace, place, lock, scratch, limits)
         (place / "used").touch()
         return found
     finally:
@@ -78,7 +78,9 @@ def sweep_environments(store: Path, days: float) -> int:
     return removed
 
 
-def _resolved(workplace: Workplace, lines: Sequence[str], store: Path, scratch: Path) -> list[str] | None:
+def _resolved(
+    workplace: Workplace, lines: Sequence[str], store: Path, scratch: Path, limits: Limits
+) -> list[str] | None:
     if not lines:
         return []
     asked = [workplace.base.described, sorted(held_names(workplace.base)), sorted(workplace.index.variables.items())]
@@ -87,7 +89,7 @@ def _resolved(workplace: Workplace, lines: Sequence[str], store: Path, scratch: 
     with contextlib.suppress(OSError, ValueError):
         if time.time() - remembered.stat().st_mtime < LOCK_KEPT:
             return list(json.loads(remembered.read_text()))
-    lock, words = resolve(workplace, lines, make_scratch(workplace, scratch))
+    lock, words = resolve(workplace, lines, make_scratch(workplace, scratch), limits)
     if words:
         return None
     remembered.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,7 @@ def _found(place: Path) -> Shared | None:
     return Shared(place / "environment", tuple(frozen)) if isinstance(frozen, list) else None
 
 
-def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path) -> Shared:
+def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path, limits: Limits) -> Shared:
     making = place.with_name(f"{place.name}.making")
     remove(making)
     folder = making / "environment"
@@ -112,7 +114,7 @@ def _make(workplace: Workplace, place: Path, lock: Sequence[str], scratch: Path)
     mount = make_scratch(workplace, scratch)
     (scratch / "lock.txt").write_text("".join(f"{line}\n" for line in lock))
     install = ["--requirements", f"{SCRATCH}/lock.txt", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    frozen = fill(workplace, Filling(folder, mount, install if lock else ()))
+    frozen = fill(workplace, Filling(folder, mount, install if lock else (), limits))
     (making / "frozen.json").write_text(json.dumps(frozen))
     (making / "used").touch()
     _make_readable_only(folder)

@@ -42,6 +42,18 @@ def test_folders_three_thousand_deep_in_the_caches(nets, shop, say):
     assert nets.push("call(5)", weights__py="").status == "finished"
 
 
+def test_code_that_runs_while_packages_are_installed_keeps_the_operators_limits(nets, shop, say):
+    small = replace(shop, settings=replace(shop.settings, disk=100 << 20))
+    backend = "import time\nfor name in 'ab':\n    open(name, 'wb').write(bytes(75_000_000))\ntime.sleep(60)\n"
+    project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    files = {"requirements__txt": "./\n", "pyproject__toml": project, "backend__py": backend}
+    build_push(nets.row, commit=nets.commit("call(4)", **files), branch="main")
+    ended = nets.work.run(shop=small)
+    say(f"stopped: {ended.build.reason}")
+    assert ended.status == "failed", ended.log
+    assert "its limit is 100 MiB; its cache was emptied" in ended.build.reason
+
+
 def test_cache_that_an_evaluation_with_network_fills_is_emptied(nets, shop, say):
     nets.row.has_network = True
     nets.row.save()
