@@ -21,7 +21,7 @@ from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.shop import Shop
 from sotabench.runner.site import Known
-from sotabench.runner.traces import LONGEST_LINE, digest_of, line_of
+from sotabench.runner.traces import LONGEST_LINE, digest_of, line_of, listed
 from sotabench.runner.weights import Fetched, caches, fetch_weights
 from sotabench.runner.workplace import Workplace
 
@@ -153,14 +153,14 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
     job = attempt.job
     return {
         "tree": prepared.tree.tree,
-        "submodules": sorted(line_of(commit, path) for path, commit in prepared.tree.submodules),
-        "lock": list(prepared.environment.lock),
+        "submodules": listed(line_of(commit, path) for path, commit in prepared.tree.submodules),
+        "lock": listed(prepared.environment.lock),
         # What a repository's own code does with a network is no other build's: its lock does not tell all of it.
         "installed_by": "" if prepared.environment.is_shared else f"build {job.build['number']}",
-        "weights": sorted(line_of(one.sha256, one.path) for one in prepared.weights if one.is_fetched),
+        "weights": listed(line_of(one.sha256, one.path) for one in prepared.weights if one.is_fetched),
         "left_behind": digest_of(f"{one.sha256} {one.path}" for one in prepared.weights if not one.is_fetched),
         "data": {str(data["dataset_name"]): data["fingerprint"] for data in job.data},
-        "files": sorted(line_of(str(file["sha256"]), str(file["path"])) for file in job.files),
+        "files": listed(line_of(str(file["sha256"]), str(file["path"])) for file in job.files),
         "base": shop.base.described,
         "hardware": shop.hardware,
         "sandbox": "none: repositories are trusted" if shop.is_trusting else "bubblewrap",

@@ -5,6 +5,8 @@ of its content, cannot be set by whoever writes the file.
 """
 
 import hashlib
+import itertools
+import json
 import os
 import stat
 import threading
@@ -19,6 +21,8 @@ LONGEST_LINE = 4000
 """Characters: a record's text may be longer, but a path with all of it escaped is longer still."""
 
 _BLOCK = 1 << 20
+_MOST_LISTED = 512 << 10
+"""Bytes of JSON of one list; the site takes eight times as many for all that a build depends on."""
 
 State = tuple[int, int, int]
 
@@ -84,6 +88,15 @@ def line_of(digest: str, path: str) -> str:
     if len(line) <= LONGEST_LINE:
         return line
     return f"{line[: LONGEST_LINE - 100]}... sha256 {hashlib.sha256(line.encode()).hexdigest()}"
+
+
+def listed(lines: Iterable[str]) -> list[str]:
+    """Sorted, and no more than a record may hold: of a longer list the beginning, and one digest of all of it."""
+    found = sorted(lines)
+    sizes = itertools.accumulate(len(json.dumps(line)) + 2 for line in found)
+    count = sum(1 for _ in itertools.takewhile(lambda size: size <= _MOST_LISTED, sizes))
+    further = [f"... and {len(found) - count} more; sha256 of all {digest_of(found)}"] if count < len(found) else []
+    return [*found[:count], *further]
 
 
 def digest_of(lines: Iterable[str]) -> str:

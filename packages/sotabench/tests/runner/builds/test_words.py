@@ -176,6 +176,22 @@ for name in (b"a", b"b"):
     assert max(map(len, lines)) <= 4000
 
 
+def test_more_names_of_weights_than_the_site_takes_are_cut_and_no_fault_of_the_runner(nets):
+    fetch = """
+place = "/work/cache" + 15 * ("/" + 240 * "w")
+os.makedirs(place)
+with open(place + "/1000", "wb") as file:
+    file.write(bytes(70_000))
+for number in range(1001, 2300):
+    os.link(place + "/1000", place + f"/{number}")
+"""
+    ended = nets.push("call(4)", weights__py=fetch)
+    assert ended.status == "finished", ended.log[-3000:]
+    lines = ended.build.inputs["weights"]
+    assert lines[-1].startswith(f"... and {1300 - len(lines) + 1} more; sha256 of all ")
+    assert sum(map(len, lines)) < 1 << 20
+
+
 PACKAGE = """
 import glob, os
 (place,) = glob.glob("/work/environment/lib/python3*/site-packages")
