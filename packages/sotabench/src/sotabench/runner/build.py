@@ -1,8 +1,9 @@
 """One build, top to bottom: from a commit to results that the site has scored."""
 
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.shop import Shop
 from sotabench.runner.site import Known
-from sotabench.runner.traces import LONGEST_LINE, digest_of, line_of, listed
+from sotabench.runner.traces import LONGEST_LINE, count_within, digest_of, line_of, listed
 from sotabench.runner.weights import Fetched, caches, fetch_weights
 from sotabench.runner.workplace import Workplace
 
 DONE = "/work/done.json"
+_MOST_OF_WEIGHTS = 160 << 10  # bytes of JSON in a record
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
     collector = Collector(
         workplace.output_folder,
         attempt.report,
-        {"weights": [_public(one) for one in prepared.weights if one.is_fetched], "platform": inputs},
+        {"weights": _public([one for one in prepared.weights if one.is_fetched]), "platform": inputs},
         say=attempt.log.say,
         stop=attempt.stop,
     )
@@ -169,6 +171,14 @@ def inputs_of(attempt: Attempt, prepared: Prepared, shop: Shop) -> dict[str, Any
     } | ({"setup": setup} if (setup := prepared.environment.setup) else {})
 
 
-def _public(one: Fetched) -> dict[str, Any]:
-    said = {name: value for name, value in asdict(one).items() if name not in {"state", "is_link"}}
-    return {**said, "path": printable(one.path, LONGEST_LINE)}
+def _public(fetched: Sequence[Fetched]) -> list[dict[str, Any]]:
+    """As a record tells of them; of very many the first ones, and the rest together."""
+    told = [
+        {"url": one.url, "size": one.size, "sha256": one.sha256, "path": printable(one.path, LONGEST_LINE)}
+        for one in fetched
+    ]
+    count = count_within(told, _MOST_OF_WEIGHTS)
+    if rest := fetched[count:]:
+        size, sha256 = sum(one.size for one in rest), digest_of(line_of(one.sha256, one.path) for one in rest)
+        told[count:] = [{"url": "", "size": size, "sha256": sha256, "path": f"... and {len(rest)} more, all together"}]
+    return told

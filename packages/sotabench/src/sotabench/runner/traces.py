@@ -12,6 +12,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sotabench.errors import Failed
 from sotabench.runner.kept import TooMuchLeft
@@ -21,7 +22,8 @@ LONGEST_LINE = 4000
 """Characters: a record's text may be longer, but a path with all of it escaped is longer still."""
 
 _BLOCK = 1 << 20
-_MOST_LISTED = 512 << 10
+_MOST_LISTED = 48 << 10
+"""Bytes of JSON: a record holds several lists, and a site takes half a megabyte of it."""
 """Bytes of JSON of one list; the site takes eight times as many for all that a build depends on."""
 
 State = tuple[int, int, int]
@@ -93,10 +95,15 @@ def line_of(digest: str, path: str) -> str:
 def listed(lines: Iterable[str]) -> list[str]:
     """Sorted, and no more than a record may hold: of a longer list the beginning, and one digest of all of it."""
     found = sorted(lines)
-    sizes = itertools.accumulate(len(json.dumps(line)) + 2 for line in found)
-    count = sum(1 for _ in itertools.takewhile(lambda size: size <= _MOST_LISTED, sizes))
+    count = count_within(found, _MOST_LISTED)
     further = [f"... and {len(found) - count} more; sha256 of all {digest_of(found)}"] if count < len(found) else []
     return [*found[:count], *further]
+
+
+def count_within(values: Iterable[Any], most: int) -> int:
+    """How many of them, from the first on, have at most so many bytes as JSON."""
+    sizes = itertools.accumulate(len(json.dumps(value)) + 2 for value in values)
+    return sum(1 for _ in itertools.takewhile(lambda size: size <= most, sizes))
 
 
 def digest_of(lines: Iterable[str]) -> str:

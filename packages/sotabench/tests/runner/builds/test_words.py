@@ -1,6 +1,7 @@
 """What a hostile repository prints, calls itself and never ends; pages and `sb build log` stay harmless."""
 
 import hashlib
+import json
 import threading
 from dataclasses import replace
 
@@ -190,6 +191,9 @@ for number in range(1001, 2300):
     lines = ended.build.inputs["weights"]
     assert lines[-1].startswith(f"... and {1300 - len(lines) + 1} more; sha256 of all ")
     assert sum(map(len, lines)) < 1 << 20
+    told = json.loads(ended.results[0].record)["weights"]
+    assert told[-1]["path"] == f"... and {1300 - len(told) + 1} more, all together"
+    assert sum(one["size"] for one in told) == 1300 * 70_000
 
 
 PACKAGE = """
