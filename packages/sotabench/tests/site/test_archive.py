@@ -146,3 +146,29 @@ def test_file_that_goes_away_meanwhile_ends_no_backup(tmp_path):
     with tarfile.open(tmp_path / "backup.tar", "w") as archive:
         assert [add_file(archive, tmp_path / name, name) for name in "abc"] == [False, True, False]
         assert archive.getnames() == ["b"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_backup_takes_the_place_of_an_older_one_and_of_nothing_else(folder):
+    outside = folder.parent
+    (outside / "notes.txt").write_text("mine")
+    (folder / "database.sqlite3").write_bytes(b"SQLite format 3")
+    os.mkfifo(outside / "pipe")
+    refused = {
+        outside / "notes.txt": "a backup to take the place of",
+        outside / "pipe": "a backup to take the place of",
+        outside: "found the folder",
+        outside / "none" / "backup.tar.gz": "expected a folder at",
+        folder / "database.sqlite3": "outside of the site's folder",
+        folder / "files" / "backup.tar.gz": "outside of the site's folder",
+    }
+    before = sorted(outside.rglob("*"))
+    for place, said in refused.items():
+        with pytest.raises(BadArchive, match=said):
+            write_archive(place)
+    assert sorted(outside.rglob("*")) == before
+    assert (outside / "notes.txt").read_text() == "mine"
+    (outside / "backup.tar.gz").touch()
+    for _ in range(2):
+        write_archive(outside / "backup.tar.gz")
+    assert tarfile.is_tarfile(outside / "backup.tar.gz")

@@ -42,6 +42,7 @@ WORKING = "working-"
 """How the folders begin in which an archive is made or read; a killed process leaves one."""
 
 _MANIFEST, _DATABASE, _FILES = "manifest.json", "database.jsonl", "files"
+_GZIP = b"\x1f\x8b"
 _KEPT = (SECRET_KEY, NUMBERS_SECRET, KNOWN_HOSTS)
 _LEFT_OUT = frozenset({"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"})
 
@@ -53,10 +54,11 @@ class BadArchive(SotabenchError):  # noqa: N818 - reads as the sentence it is
 def write_archive(path: Path) -> None:
     """Write the archive, readable by its owner alone; an unfinished one never gets the name.
 
-    Raises OSError, and BadArchive when there is no site to be kept.
+    Raises OSError, and BadArchive when there is no site to be kept, or no place for the archive.
     """
     if not _migrations():
         raise BadArchive(f"expected a site at {settings.DATA}, found none; is that the folder that --data should name?")
+    _check_place(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -71,6 +73,26 @@ def write_archive(path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_place(path: Path) -> None:
+    """Raise BadArchive where the archive would take the place of what is none: a database, a device, a folder."""
+    if path.is_dir():
+        raise BadArchive(f"expected a file to write to, found the folder {path}; name one in it, such as backup.tar.gz")
+    if not path.parent.is_dir():
+        raise BadArchive(f"expected a folder at {path.parent}, found none; make it, or name another place")
+    if path.resolve().is_relative_to(settings.DATA):
+        raise BadArchive(
+            f"expected a place outside of the site's folder {settings.DATA}, found {path} in it; "
+            "what happens to the one happens to the other"
+        )
+    if path.exists() and not (path.is_file() and _begin(path) in {b"", _GZIP}):
+        raise BadArchive(f"expected a new file, or a backup to take the place of, found another file at {path}")
+
+
+def _begin(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_GZIP))
 
 
 def restore_archive(path: Path) -> None:
