@@ -30,6 +30,8 @@ from pathlib import Path
 from sotabench.errors import Misconfigured
 
 GIGABYTE = 10**9
+_LONG = 40
+_MOST_ID = 2_000_000_000
 _SYSTEMS_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -61,19 +63,19 @@ class RunnerSettings:
         """Read the settings. Raises Misconfigured for a value that means nothing."""
         return cls(
             url=environ.get("SOTABENCH_URL") or "http://127.0.0.1:8000",
-            token=environ.get("SOTABENCH_RUNNER_TOKEN", ""),
+            token=_token(environ),
             folder=Path(environ.get("SOTABENCH_RUNNER_FOLDER") or "sotabench-runner").resolve(),
-            slots=_number(environ, "SOTABENCH_RUNNER_SLOTS", 1),
-            first_uid=_number(environ, "SOTABENCH_RUNNER_UID", 64_100),
+            slots=_number(environ, "SOTABENCH_RUNNER_SLOTS", 1, most=1_000),
+            first_uid=_number(environ, "SOTABENCH_RUNNER_UID", 64_100, most=_MOST_ID),
             data=Path(environ.get("SOTABENCH_RUNNER_DATA") or environ.get("SOTABENCH_DATA") or ".").resolve(),
             base_python=_path(environ, "SOTABENCH_BASE_PYTHON"),
-            memory=_number(environ, "SOTABENCH_RUNNER_MEMORY", 8) * GIGABYTE,
-            disk=_number(environ, "SOTABENCH_RUNNER_DISK", 20) * GIGABYTE,
-            processes=_number(environ, "SOTABENCH_RUNNER_PROCESSES", 512),
-            seconds=_number(environ, "SOTABENCH_RUNNER_HOURS", 12) * 3600.0,
+            memory=_number(environ, "SOTABENCH_RUNNER_MEMORY", 8, most=1_000_000) * GIGABYTE,
+            disk=_number(environ, "SOTABENCH_RUNNER_DISK", 20, most=1_000_000) * GIGABYTE,
+            processes=_number(environ, "SOTABENCH_RUNNER_PROCESSES", 512, most=4_000_000),
+            seconds=_number(environ, "SOTABENCH_RUNNER_HOURS", 12, most=8_760) * 3600.0,
             devices=tuple(map(Path, _list(environ, "SOTABENCH_RUNNER_DEVICES"))),
             git_hosts=_list(environ, "SOTABENCH_GIT_HOSTS"),
-            known_hosts=_path(environ, "SOTABENCH_KNOWN_HOSTS"),
+            known_hosts=_file(environ, "SOTABENCH_KNOWN_HOSTS"),
             setup_hosts=_list(environ, "SOTABENCH_SETUP_HOSTS"),
             weights_hosts=_list(environ, "SOTABENCH_WEIGHTS_HOSTS"),
             internal_hosts=_list(environ, "SOTABENCH_INTERNAL_HOSTS"),
@@ -81,20 +83,37 @@ class RunnerSettings:
         )
 
 
-def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int, *, most: int) -> int:
     text = environ.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise Misconfigured(f"expected {name} to be a whole number from 1, found {text!r}")
+    if text and not (text.isascii() and text.isdigit() and len(text) < _LONG and 0 < int(text) <= most):
+        raise Misconfigured(f"expected {name} to be a whole number from 1 to {most}, found {text[:_LONG]!r}")
     return int(text) if text else default
+
+
+def _token(environ: Mapping[str, str]) -> str:
+    text = environ.get("SOTABENCH_RUNNER_TOKEN", "").strip()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise Misconfigured(
+            "expected SOTABENCH_RUNNER_TOKEN to be the token that `sotabench runners add NAME` printed, "
+            "found other characters in it"
+        )
+    return text
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]).absolute() if environ.get(name) else None
 
 
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    path = _path(environ, name)
+    if path is not None and not path.is_file():
+        raise Misconfigured(f"expected {name} to name a file, found none at {path}")
+    return path
+
+
 def _certificates(environ: Mapping[str, str]) -> Path | None:
     """The authorities that this machine believes: programs that bring their own would not believe a laboratory's."""
-    named = _path(environ, "SOTABENCH_CERTIFICATES") or _path(environ, "SSL_CERT_FILE")
+    named = _file(environ, "SOTABENCH_CERTIFICATES") or _path(environ, "SSL_CERT_FILE")
     return named or (_SYSTEMS_CERTIFICATES if _SYSTEMS_CERTIFICATES.is_file() else None)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sotabench.errors import Broken
+from sotabench.errors import Broken, Misconfigured
 from sotabench.runner.attempt import Attempt
 from sotabench.runner.base import find_base
 from sotabench.runner.checkout import Source
@@ -180,6 +180,20 @@ def _processor() -> str:
     with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
         names = [line.partition(":")[2].strip() for line in file if line.startswith(("model name", "Model"))]
     return names[0] if names else platform.machine()
+
+
+def check_hosts(settings: RunnerSettings) -> None:
+    """Raise Misconfigured, naming the setting, for what is no host: found at the start, not by every build."""
+    for name, hosts, internal in (
+        ("SOTABENCH_GIT_HOSTS", settings.git_hosts, ()),
+        ("SOTABENCH_SETUP_HOSTS", settings.setup_hosts, ()),
+        ("SOTABENCH_WEIGHTS_HOSTS", settings.weights_hosts, ()),
+        ("SOTABENCH_INTERNAL_HOSTS", (), settings.internal_hosts),
+    ):
+        try:
+            Rules.of(hosts, internal)
+        except Misconfigured as error:
+            raise Misconfigured(f"{name}: {error}") from error
 
 
 def open_shop(settings: RunnerSettings, *, is_trusting: bool) -> Shop:

@@ -63,13 +63,16 @@ class RunnersSite:
         """Set when nobody will answer any more: nothing is said again."""
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            if urlsplit(url).hostname in _LOOPBACK:
+            place = urlsplit(url)
+            if place.hostname in _LOOPBACK:
                 headers["X-Forwarded-Proto"] = (
                     "https"  # to a site behind a proxy; nothing leaves this machine on the way
                 )
             self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/runner", headers=headers, timeout=TIMEOUT)
         except (httpx.InvalidURL, ValueError) as error:
             raise Misconfigured(f"expected the address of a site, found {url!r}: {error}; see --url") from error
+        if place.scheme not in {"http", "https"} or not place.hostname:
+            raise Misconfigured(f"expected the address of a site as https://..., found {url!r}; see --url")
 
     def close(self) -> None:
         """End the connections."""

@@ -34,6 +34,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,12 @@ from csp.constants import NONE, SELF
 
 from sotabench.errors import Misconfigured
 from sotabench.server.database_url import database_settings
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATTERN = re.compile(rf"\*|\.?{_HOST.pattern}")
+_WITH_PORT = re.compile(rf"({_HOST.pattern}):[0-9]{{1,5}}")
+_LONG = 40
+_CENTURY, _YEAR = 36_500, 366  # in days: times further away are none that a database can hold
 
 
 def _flag(name: str, *, default: bool = False) -> bool:
@@ -53,16 +60,18 @@ def _flag(name: str, *, default: bool = False) -> bool:
 
 def _signup(*, members_only: bool) -> tuple[bool, bool]:
     """Whether anybody may make an account, and whether whoever the OpenID Connect provider knows may."""
-    if os.environ.get("SOTABENCH_SIGNUP", "").lower() == "oidc":
-        return False, True
-    is_open = _flag("SOTABENCH_SIGNUP", default=not members_only)
-    return is_open, is_open
+    text = os.environ.get("SOTABENCH_SIGNUP", "").lower()
+    if text not in {"", "true", "oidc", "false"}:
+        raise Misconfigured(f"expected SOTABENCH_SIGNUP to be true, oidc or false, found {text!r}")
+    is_open = text == "true" if text else not members_only
+    return is_open, is_open or text == "oidc"
 
 
 def _url(name: str) -> str:
     text = os.environ.get(name, "")
     try:
-        is_one = urlsplit(text).scheme in {"http", "https"}
+        parts = urlsplit(text)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_one = False
     if text and not is_one:
@@ -70,15 +79,39 @@ def _url(name: str) -> str:
     return text
 
 
-def _names(name: str) -> list[str]:
-    return [found.strip() for found in os.environ.get(name, "").split(",") if found.strip()]
+def _names(name: str, shape: re.Pattern[str], shown: str) -> list[str]:
+    found = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+    if odd := next((one for one in found if not shape.fullmatch(one)), None):
+        raise Misconfigured(f"expected {name} to be {shown}, with commas between, found {odd!r}")
+    return found
 
 
-def _number(name: str, default: int) -> int:
+def _host(name: str, default: str = "") -> str:
+    text = os.environ.get(name) or default
+    if text and not _HOST.fullmatch(text):
+        raise Misconfigured(f"expected {name} to be a host such as git.example.org, found {text!r}")
+    return text
+
+
+def _number(name: str, default: int, *, most: int) -> int:
     text = os.environ.get(name, "")
-    if text and not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise Misconfigured(f"expected {name} to be a whole number from 1, found {text!r}")
+    if text and not (text.isascii() and text.isdigit() and len(text) < _LONG and 0 < int(text) <= most):
+        raise Misconfigured(f"expected {name} to be a whole number from 1 to {most}, found {text[:_LONG]!r}")
     return int(text) if text else default
+
+
+def _choice(name: str, *choices: str) -> str:
+    text = os.environ.get(name) or choices[0]
+    if text not in choices:
+        raise Misconfigured(f"expected {name} to be {' or '.join(choices)}, found {text!r}")
+    return text
+
+
+def _beside(name: str, needed: str) -> str:
+    """The variable `name`, which means nothing without `needed`."""
+    if (text := os.environ.get(name, "")) and not os.environ.get(needed):
+        raise Misconfigured(f"expected {needed} beside {name}, found none; set both or neither")
+    return text
 
 
 def _secret_key(folder: Path) -> str:
@@ -95,17 +128,17 @@ SITE_NAME = os.environ.get("SOTABENCH_NAME") or "sotabench"
 HELP_URL = _url("SOTABENCH_HELP_URL")
 MEMBERS_ONLY = _flag("SOTABENCH_MEMBERS_ONLY")
 SIGNUP_OPEN, SIGNUP_BY_OIDC = _signup(members_only=MEMBERS_ONLY)
-DEFAULT_GIT_HOST = os.environ.get("SOTABENCH_DEFAULT_HOST") or "github.com"
+DEFAULT_GIT_HOST = _host("SOTABENCH_DEFAULT_HOST", "github.com")
 BUILD_APPROVAL = _flag("SOTABENCH_BUILD_APPROVAL", default=True)
-BUILD_HOURS = _number("SOTABENCH_BUILD_HOURS", 100)
-BUILDS_WAITING = _number("SOTABENCH_BUILDS_WAITING", 20)
+BUILD_HOURS = _number("SOTABENCH_BUILD_HOURS", 100, most=1_000_000)
+BUILDS_WAITING = _number("SOTABENCH_BUILDS_WAITING", 20, most=1_000_000)
 DRAIN = _flag("SOTABENCH_DRAIN")
-POLL_MINUTES = _number("SOTABENCH_POLL_MINUTES", 10)
-KEEP_DAYS = _number("SOTABENCH_KEEP_DAYS", 90)
-INTERNAL_HOSTS = _names("SOTABENCH_INTERNAL_HOSTS")
-BUILDS_AT_ONCE = _number("SOTABENCH_BUILDS_AT_ONCE", 1)
-LEASE_SECONDS = _number("SOTABENCH_LEASE_SECONDS", 60)
-RERUN_AFTER_DAYS = _number("SOTABENCH_RERUN_AFTER_DAYS", 90)
+POLL_MINUTES = _number("SOTABENCH_POLL_MINUTES", 10, most=_YEAR * 1440)
+KEEP_DAYS = _number("SOTABENCH_KEEP_DAYS", 90, most=_CENTURY)
+INTERNAL_HOSTS = [name.lower() for name in _names("SOTABENCH_INTERNAL_HOSTS", _WITH_PORT, "host:port")]
+BUILDS_AT_ONCE = _number("SOTABENCH_BUILDS_AT_ONCE", 1, most=10_000)
+LEASE_SECONDS = _number("SOTABENCH_LEASE_SECONDS", 60, most=86_400)
+RERUN_AFTER_DAYS = _number("SOTABENCH_RERUN_AFTER_DAYS", 90, most=_CENTURY)
 BASE_PYTHON = os.environ.get("SOTABENCH_BASE_PYTHON", "")
 METRICS_TOKEN = os.environ.get("SOTABENCH_METRICS_TOKEN", "")
 
@@ -206,7 +239,7 @@ CACHES = {
 
 HTTPS = _flag("SOTABENCH_HTTPS")
 BEHIND_PROXY = _flag("SOTABENCH_BEHIND_PROXY")
-_hosts = _names("SOTABENCH_HOSTS")
+_hosts = _names("SOTABENCH_HOSTS", _PATTERN, "names of hosts without scheme and port")
 ALLOWED_HOSTS = [*_hosts, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [f"{'https' if HTTPS else 'http'}://{name}" for name in _hosts]
 URL_PUBLIC = (
@@ -266,11 +299,11 @@ ACCOUNT_USERNAME_VALIDATORS = "sotabench.server.accounts.models.USERNAME_VALIDAT
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "signup": "20/h/ip"}
 API_REQUESTS_A_MINUTE = {"token": 1200, "address": 240}
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
-if _github := os.environ.get("SOTABENCH_GITHUB_ID"):
+if _github := _beside("SOTABENCH_GITHUB_ID", "SOTABENCH_GITHUB_SECRET"):
     SOCIALACCOUNT_PROVIDERS["github"] = {
         "APPS": [{"client_id": _github, "secret": os.environ.get("SOTABENCH_GITHUB_SECRET", "")}],
     }
-if _oidc := os.environ.get("SOTABENCH_OIDC_ID"):
+if _oidc := _beside("SOTABENCH_OIDC_ID", "SOTABENCH_OIDC_URL"):
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
         "APPS": [
             {
@@ -285,7 +318,7 @@ if _oidc := os.environ.get("SOTABENCH_OIDC_ID"):
 
 # Mail and logs.
 
-EMAIL_HOST = os.environ.get("SOTABENCH_EMAIL_HOST", "")
+EMAIL_HOST = _host("SOTABENCH_EMAIL_HOST")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("SOTABENCH_EMAIL_FROM") or "sotabench@localhost"
 LOGGING: dict[str, Any] = {
@@ -300,7 +333,7 @@ LOGGING: dict[str, Any] = {
         "stderr": {
             "class": "logging.StreamHandler",
             "filters": ["keys"],
-            "formatter": "text" if os.environ.get("SOTABENCH_LOG") == "text" else "json",
+            "formatter": _choice("SOTABENCH_LOG", "json", "text"),
         },
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},

@@ -9,12 +9,13 @@ from pathlib import Path
 from sotabench.runner.doctor import Check, Machine, examine
 from sotabench.runner.egress import Rules, index_rules
 from sotabench.runner.settings import RunnerSettings
-from sotabench.runner.shop import limits_of, slots_of
+from sotabench.runner.shop import check_hosts, limits_of, slots_of
 
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - all commands are called so
     """Examine every slot; 0 when all is well."""
     settings = RunnerSettings.from_environment()
+    check_hosts(settings)
     machine = machine_of(settings, os.environ)
     is_well = True
     for slot in slots_of(settings):

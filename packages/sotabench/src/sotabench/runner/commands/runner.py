@@ -15,7 +15,7 @@ from sotabench.runner.folder import own_folder
 from sotabench.runner.loop import Signals, run_slots
 from sotabench.runner.room import Room
 from sotabench.runner.settings import RunnerSettings
-from sotabench.runner.shop import Shop, open_shop
+from sotabench.runner.shop import Shop, check_hosts, open_shop
 from sotabench.runner.site import Job, Json, RunnersSite
 
 _LOG = logging.getLogger("sotabench.runner")
@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="{asctime} {levelname} {name} {message}", style="{")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = RunnerSettings.from_environment()
+    check_hosts(settings)
     if not settings.token:
         raise Misconfigured("expected a token in SOTABENCH_RUNNER_TOKEN; `sotabench runners add NAME` makes one")
     signals = Signals()
