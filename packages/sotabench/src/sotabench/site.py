@@ -25,6 +25,7 @@ Settings are environment variables (DATABASE_URL, SOTABENCH_HOSTS, SOTABENCH_HTT
 table is at the top of sotabench/server/settings.py, and `sotabench settings` prints it. Users of a site type `sb`.
 """
 
+_MOST_THREADS = 1_000
 _RUNNER_SETTINGS = "Settings are environment variables: the table is at the top of sotabench/runner/settings.py."
 
 
@@ -112,7 +113,7 @@ def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8000, help="port to listen at (default: %(default)s)")
-    serve.add_argument("--threads", type=int, default=8, help="requests answered at once (default: %(default)s)")
+    serve.add_argument("--threads", type=_threads, default=8, help="requests answered at once (default: %(default)s)")
     serve.add_argument("--owner", default="owner", help="name of the owner of a fresh site (default: %(default)s)")
     serve.add_argument("--no-runner", dest="runner", action="store_false", help="build nothing on this machine")
     _trusting(serve)
@@ -171,6 +172,12 @@ def _add(
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 2**16):
         raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, found {text[:20]!r}")
+    return int(text)
+
+
+def _threads(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _MOST_THREADS):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {_MOST_THREADS}, found {text[:20]!r}")
     return int(text)
 
 

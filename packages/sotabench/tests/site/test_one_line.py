@@ -71,6 +71,7 @@ def called(tmp_path):
         (["papers", "import", "huge.csv"], {}, "params_m"),
         (["serve", "--port", "99999"], {}, "99999"),
         (["serve", "--port", "-1"], {}, "-1"),
+        (["serve", "--threads", "0"], {}, "from 1 to 1000"),
         (["serve", "--owner", NOT_TEXT], {}, "expected a name"),
         (["serve", "--owner", "a\nb"], {}, "expected a name"),
         (["runner", "--url", "http://localhost:80a"], {"SOTABENCH_RUNNER_TOKEN": "x"}, "80a"),

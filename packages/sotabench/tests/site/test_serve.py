@@ -157,3 +157,40 @@ def test_settings_that_make_no_sense_are_refused_in_one_line(tmp_path):
     assert done.stderr == (
         "sotabench: expected SOTABENCH_HTTPS to be true or false, found 'perhaps'; set it to one of the two\n"
     )
+
+
+def test_two_that_serve_one_folder_are_one_too_many(run_site, tmp_path):
+    first = run_site("--no-runner")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = serve(tmp_path, "--port", str(port))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "another `sotabench serve`" in done.stderr
+    assert done.stderr.count("\n") == 1
+    first.process.kill()
+    assert run_site("--no-runner").get("/healthz")[0] == 200
+
+
+def test_place_where_nobody_can_listen_is_said_before_anything_is_made(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments, said in (
+            (["--port", port], "already in use"),
+            (["--port", port, "--host", "nobody.invalid"], "'nobody.invalid'"),
+            (["--port", port, "--host", "192.0.2.7"], "annot assign"),
+            (["--port", port, "--host", ""], "--host"),
+        ):
+            done = serve(tmp_path, *arguments)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert said in done.stderr
+            assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "data" / "database.sqlite3").exists()
+
+
+def serve(folder, *arguments):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
+    return subprocess.run(
+        [*SOTABENCH, "serve", "--data", str(folder / "data"), *arguments],
+        env=kept | {"DATABASE_URL": ""}, cwd=folder, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip

@@ -1,14 +1,46 @@
 """The folder that holds everything of a site: made when it is missing, closed to other users of the machine."""
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
+
+from sotabench.errors import Misconfigured
 
 SECRET_KEY = "secret-key"  # noqa: S105 - the file's name
 NUMBERS_SECRET = "numbers-secret"  # noqa: S105 - the same
 """What the names under which builds see images are drawn from."""
 KNOWN_HOSTS = "known_hosts"
 """The keys that git hosts showed the first time that they were asked by ssh; another one is refused."""
+
+_PAUSE = 0.2
+
+
+@contextmanager
+def served_alone(folder: Path, *, patience: float) -> Iterator[None]:
+    """Serve the folder as the only one: waits so many seconds for another that is still ending.
+
+    Two at once would take each other's runner its token, count requests and sign-ins apart, and each bring the database
+    to its own version. The lock ends with the processes that serve, however they end. Raises Misconfigured.
+    """
+    with (folder / "serve.lock").open("a") as file:
+        last = monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if monotonic() > last:
+                    raise Misconfigured(
+                        f"expected nobody else to serve {folder}, found another `sotabench serve` that does; "
+                        "stop that one, or give --data another folder"
+                    ) from error
+                sleep(_PAUSE)
+            else:
+                break
+        yield
 
 
 def prepare_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import socket
 import sys
 from functools import partial
 from importlib.util import find_spec
@@ -19,11 +20,13 @@ from sotabench.server.accounts.services import create_first_owner
 from sotabench.server.benchmarks.models import Benchmark
 from sotabench.server.benchmarks.services import add_known_benchmarks
 from sotabench.server.bodies import OneCharset
+from sotabench.server.folder import served_alone
 from sotabench.server.keeper import RunnerKeeper
 from sotabench.server.papers.importing import import_shipped_once
 from sotabench.server.sweeping import ERRANDS, Sweeper
 
 RUNNERS_PACKAGES = ("packaging", "pyseccomp", "uv")
+_PATIENCE = 15.0  # seconds for one that is told to stop: its requests have ten
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,17 +36,39 @@ def run(arguments: argparse.Namespace) -> int:
             "expected SOTABENCH_BEHIND_PROXY=true beside SOTABENCH_HTTPS=true: this program speaks plain HTTP, "
             "so a proxy in front has to end TLS, and would be redirected for ever"
         )
-    prepare_site()
-    if password := create_first_owner(arguments.owner):
-        print(f"The site's owner is {arguments.owner}; the password, shown this once: {password}")
-    print(f"Serving {settings.SITE_NAME} at http://{arguments.host}:{arguments.port}/ (Ctrl-C stops)")
-    if arguments.runner and not all(map(find_spec, RUNNERS_PACKAGES)):
-        print('Pushes are not built on this machine: pip install "sotabench[runner]" beside torchbench')
-        arguments.runner = False
-    sys.stdout.flush()
-    connections.close_all()  # a connection must not be shared with the worker process
-    Server(arguments).run()
+    with served_alone(settings.DATA, patience=_PATIENCE):
+        check_place(arguments.host, arguments.port)
+        prepare_site()
+        if password := create_first_owner(arguments.owner):
+            print(f"The site's owner is {arguments.owner}; the password, shown this once: {password}")
+        print(f"Serving {settings.SITE_NAME} at http://{_bracketed(arguments.host)}:{arguments.port}/ (Ctrl-C stops)")
+        if arguments.runner and not all(map(find_spec, RUNNERS_PACKAGES)):
+            print('Pushes are not built on this machine: pip install "sotabench[runner]" beside torchbench')
+            arguments.runner = False
+        sys.stdout.flush()
+        connections.close_all()  # a connection must not be shared with the worker process
+        Server(arguments).run()
     return 0
+
+
+def check_place(host: str, port: int) -> None:
+    """Raise Misconfigured where nobody can listen, before anything is made or said: gunicorn tries for long."""
+    if not host:  # to gunicorn, every address
+        raise Misconfigured("expected --host to be an address of this machine, found none; 0.0.0.0 is all of them")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        raise Misconfigured(
+            f"expected to listen at {host!r}, port {port}, found: {error.strerror}; "
+            "give --host an address of this machine, and --port one that nobody else has"
+        ) from error
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def prepare_site() -> None:
@@ -64,11 +89,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         self._options: dict[str, Any] = {
-            "bind": f"{host}:{arguments.port}",
+            "bind": f"{_bracketed(arguments.host)}:{arguments.port}",
             "workers": 1,
-            "threads": max(1, arguments.threads),
+            "threads": arguments.threads,
             "worker_class": "gthread",
             "timeout": 60,
             "graceful_timeout": 10,
@@ -104,9 +128,8 @@ def _begin_beside(arguments: argparse.Namespace, worker: Any) -> None:  # noqa: 
         Sweeper([errand]).start()
     if arguments.runner:
         name = "127.0.0.1" if arguments.host in {"0.0.0.0", "::"} else arguments.host  # noqa: S104 - compared, not bound
-        host = f"[{name}]" if ":" in name else name
         options = ["--trust-repositories"] if arguments.trust_repositories else []
-        RunnerKeeper(f"http://{host}:{arguments.port}", options).start()
+        RunnerKeeper(f"http://{_bracketed(name)}:{arguments.port}", options).start()
 
 
 def _logging() -> dict[str, Any]:
