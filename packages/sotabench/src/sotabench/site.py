@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sotabench import __version__
 from sotabench.errors import Misconfigured, SotabenchError
@@ -32,24 +33,45 @@ _RUNNER_SETTINGS = "Settings are environment variables: the table is at the top 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code, 0 when all went well."""
     parsed = build_parser().parse_args(arguments)
+    if parsed.command == "manage":
+        _take_folder(parsed)
     os.environ["DJANGO_SETTINGS_MODULE"] = "sotabench.server.settings"
     try:
-        if parsed.side == "runner":
-            return int(importlib.import_module(f"sotabench.runner.commands.{parsed.command}").run(parsed))
-        if parsed.data:
-            os.environ["SOTABENCH_DATA"] = str(parsed.data)
-        prepare_folder(Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data"))
-        _set_up()
-        return _run(parsed)
+        code = _called(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the answer has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "sotabench":
             raise
         side = parsed.side
         return _fail(f'the {side} is not installed: pip install "sotabench[{side}]" (found no {error.name})')
-    except (SotabenchError, OSError) as error:
+    except SotabenchError as error:
         return _fail(str(error))
+    except OSError as error:
+        return _fail(f"expected files and folders that can be used, found: {_said(error)}")
     except KeyboardInterrupt:
         return _fail("stopped")
+    return code
+
+
+def _called(parsed: argparse.Namespace) -> int:
+    """Run the command of the runner's side, or the one of the server's in the site's folder."""
+    if parsed.data:
+        os.environ["SOTABENCH_DATA"] = str(parsed.data)
+    if parsed.side == "runner":
+        return int(importlib.import_module(f"sotabench.runner.commands.{parsed.command}").run(parsed))
+    folder = Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data")
+    try:
+        prepare_folder(folder)
+    except OSError as error:
+        raise Misconfigured(
+            f"expected a folder for the site at {folder}, to be written to, found: {_said(error)}; "
+            "--data or SOTABENCH_DATA names another"
+        ) from error
+    _set_up()
+    return _run(parsed)
 
 
 def _set_up() -> None:
@@ -68,19 +90,54 @@ def _run(parsed: argparse.Namespace) -> int:
     database = importlib.import_module("django.db")
     try:
         return int(importlib.import_module(f"sotabench.server.commands.{parsed.command}").run(parsed))
-    except (database.OperationalError, database.ProgrammingError) as error:
-        return _fail(f"expected the database to answer, found: {' '.join(str(error).split())}")
+    except database.DatabaseError as error:
+        if isinstance(error, (database.IntegrityError, database.DataError)):
+            raise  # not the database's fault, but ours
+        why = " ".join(str(error).split())
+        is_damaged = "not a database" in why or "malformed" in why
+        mend = "; it is damaged: `sotabench restore` reads a backup into a fresh folder" if is_damaged else ""
+        return _fail(f"expected the database to answer, found: {why}{mend}")
+
+
+def _said(error: OSError) -> str:
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error)
+
+
+def _take_folder(parsed: argparse.Namespace) -> None:
+    """Take `--data` from among the arguments of Django's command, which would read it as its own --database."""
+    taker = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    taker.add_argument("--data", type=Path, default=parsed.data)
+    taken, parsed.arguments = taker.parse_known_args(parsed.arguments)
+    parsed.data = taken.data
+
+
+class AnyOrder(argparse.ArgumentParser):
+    """Takes options before, between and behind names, as people write them."""
+
+    _is_inside = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, names and options in any order where the names are not another command's."""
+        takes_rest = any(one.nargs in {argparse.PARSER, argparse.REMAINDER} for one in self._get_positional_actions())
+        if takes_rest or self._is_inside:
+            return super().parse_known_args(args, namespace)
+        self._is_inside = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_inside = False
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    parser = argparse.ArgumentParser(
+    parser = AnyOrder(
         prog="sotabench",
         description="Run a site that shows what code reaches beside what its paper reports.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sotabench {__version__}")
+    _add_folder(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_serving(commands)
     backup = _add(commands, "backup", "write database, files and secret key to one archive; the site may run meanwhile")
@@ -109,7 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_serving(commands: "argparse._SubParsersAction[AnyOrder]") -> None:
     serve = _add(commands, "serve", "run the site; what is missing is made first: data folder, database, owner, papers")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8000, help="port to listen at (default: %(default)s)")
@@ -119,7 +176,7 @@ def _add_serving(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _trusting(serve)
 
 
-def _add_runner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_runner(commands: "argparse._SubParsersAction[AnyOrder]") -> None:
     """What is typed on a machine that builds."""
     runner = _add_for_runner(commands, "runner", "build what the site gives out; `serve` starts one by itself")
     runner.add_argument("--url", help="the site's address (default: SOTABENCH_URL); the token: SOTABENCH_RUNNER_TOKEN")
@@ -128,7 +185,7 @@ def _add_runner(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     _add_for_runner(commands, "doctor", "run the sandbox on each slot of this machine, and say what to mend")
 
 
-def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_building(commands: "argparse._SubParsersAction[AnyOrder]") -> None:
     repositories = _add(commands, "repositories", "add one without a proof, list them, or allow that one is built")
     repositories.add_argument("action", choices=["add", "approve", "list"], help="what to do")
     repositories.add_argument("repository", nargs="?", help="https, ssh or file address to add; [host/]owner/name")
@@ -140,7 +197,7 @@ def _add_building(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     drain.add_argument("--reason", default="", help="why, for whoever looks")
 
 
-def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_data_commands(commands: "argparse._SubParsersAction[AnyOrder]") -> None:
     """What is compared on, and the images for it."""
     benchmarks = _add(commands, "benchmarks", "list the benchmarks, or give one the right class of every image")
     benchmarks.add_argument("action", choices=["list", "labels"], help="what to do")
@@ -158,15 +215,16 @@ def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
     )
 
 
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, what: str
-) -> argparse.ArgumentParser:
+def _add(commands: "argparse._SubParsersAction[AnyOrder]", name: str, what: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=what, description=what)
-    parser.add_argument(
-        "--data", type=Path, help="the site's folder (default: SOTABENCH_DATA, else ./sotabench-data)", metavar="FOLDER"
-    )
+    _add_folder(parser, default=argparse.SUPPRESS)  # so that one named before the command stays
     parser.set_defaults(side="server")
     return parser
+
+
+def _add_folder(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    what = "the site's folder (default: SOTABENCH_DATA, else ./sotabench-data)"
+    parser.add_argument("--data", type=Path, default=default, help=what, metavar="FOLDER")
 
 
 def _port(text: str) -> int:
@@ -186,9 +244,7 @@ def _trusting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust-repositories", action="store_true", help=what)
 
 
-def _add_for_runner(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, what: str
-) -> argparse.ArgumentParser:
+def _add_for_runner(commands: "argparse._SubParsersAction[AnyOrder]", name: str, what: str) -> argparse.ArgumentParser:
     """A command of the runner's side: what it needs to know of its machine comes from SOTABENCH_RUNNER_* variables."""
     parser = commands.add_parser(name, help=what, description=what, epilog=_RUNNER_SETTINGS)
     parser.set_defaults(side="runner")

@@ -1,6 +1,7 @@
 """What goes wrong at a command line ends with one line that says so, and never with a traceback."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 SOTABENCH = [sys.executable, "-m", "sotabench"]
 SB = [sys.executable, "-P", "-c", "from sotabench.cli import main; main(prog_name='sb')"]
+SLUG = "image-classification-on-imagenet"
 HEADER = "model_name,arxiv_id,paper_title,year,top1,top5,params_m,extra_training_data\n"
 DATABASE = "postgresql://u:{}@127.0.0.1:{}/db{}"
 CLOSED = {"SOTABENCH_URL": "http://127.0.0.1:1"}
@@ -21,6 +23,8 @@ def called(tmp_path):
     (tmp_path / "header.csv").write_text('"model_name,arxiv_id\n')
     (tmp_path / "huge.csv").write_text(f"{HEADER}Net,,A Title,2016,0.8,,1e305,no\n")
     (tmp_path / "odd.ini").write_bytes(b"\xff\xfe")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "database.sqlite3").write_bytes(b"no database" * 1000)
     (tmp_path / "torn.ini").write_text("[default\nurl = x\n")
     for name in ("psycopg", "psycopg2"):
         (tmp_path / "without" / name).mkdir(parents=True)
@@ -51,8 +55,16 @@ def called(tmp_path):
             "sotabench[postgres]",
         ),
         (["runners", "list"], {"DATABASE_URL": DATABASE.format("p", 1, "")}, "database"),
-        (["benchmarks", "list"], {"SOTABENCH_DATA": "file"}, "file"),
-        (["benchmarks", "list"], {"SOTABENCH_DATA": "file/below"}, "file"),
+        (["benchmarks", "list"], {"SOTABENCH_DATA": "file"}, "expected a folder for the site at file"),
+        (["benchmarks", "list"], {"SOTABENCH_DATA": "file/below"}, "--data"),
+        (["benchmarks", "list"], {"SOTABENCH_DATA": "damaged"}, "restore"),
+        (["backup", "b.tar.gz"], {"SOTABENCH_DATA": "damaged"}, "not a database"),
+        (["benchmarks", "labels", SLUG, "none.csv"], {}, "expected a CSV file at none.csv"),
+        (["benchmarks", "labels", "."], {}, "found less"),
+        (["papers", "import", "."], {}, "found a folder"),
+        (["papers", "import", "none.csv"], {}, "none.csv, the file: expected a readable file, found: No such file"),
+        (["restore", "none.tar.gz"], {}, "none.tar.gz"),
+        (["restore", "."], {}, "found"),
         (["benchmarks", "list"], {"SOTABENCH_HELP_URL": "http://[::1"}, "SOTABENCH_HELP_URL"),
         (["settings"], {"SOTABENCH_URL_PUBLIC": "https://"}, "SOTABENCH_URL_PUBLIC"),
         (["settings"], {"SOTABENCH_KEEP_DAYS": "999999"}, "SOTABENCH_KEEP_DAYS to be a whole number from 1 to 36500"),
@@ -140,3 +152,31 @@ def test_command_before_the_first_start_finds_its_tables(called, arguments):
     done = called([*SOTABENCH, *arguments], {"SOTABENCH_LOG": "text"})
     assert done.returncode == 0, done.stderr
     assert "failed" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["papers", "import", "--data", "site", "card.yaml"],
+        ["papers", "--data", "site", "import", "card.yaml"],
+        ["papers", "import", "card.yaml", "--data", "site"],
+        ["--data", "site", "papers", "import", "card.yaml"],
+        ["datasets", "--path", "none", "remove", "--data", "site", "imagenet"],
+        ["manage", "changepassword", "nobody", "--data", "site"],
+        ["manage", "--data=site", "changepassword", "nobody"],
+    ],
+)
+def test_options_stand_anywhere(called, tmp_path, arguments):
+    (tmp_path / "card.yaml").write_text("- none\n")
+    done = called([*SOTABENCH, *arguments], {"SOTABENCH_DATA": "other"})
+    assert done.returncode == 1, done.stderr
+    assert "usage" not in done.stderr
+    assert (tmp_path / "site" / "secret-key").exists()
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("command", [["settings"], ["benchmarks", "list"], ["manage", "help"]])
+def test_reader_that_has_gone_is_no_error_to_speak_of(called, command):
+    piped = f"{shlex.join([*SOTABENCH, *command])} | true; echo ${{PIPESTATUS[0]}}"
+    done = called(["bash", "-c", piped], {})
+    assert (done.stdout, done.stderr) in {("1\n", ""), ("0\n", "")}

@@ -46,7 +46,9 @@ def _parse(content: bytes) -> dict[str, int]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8")), strict=True)
         if lines.fieldnames != COLUMNS:
-            raise Invalid(f"expected the columns {','.join(COLUMNS)}, found {','.join(lines.fieldnames or ())[:200]}")
+            raise Invalid(
+                f"expected the columns {','.join(COLUMNS)}, found {','.join(lines.fieldnames or ())[:200] or 'none'}"
+            )
         labels: dict[str, int] = {}
         for line in lines:
             number = int(line["class_index"])

@@ -23,6 +23,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.slug or not arguments.file:
         raise Invalid("expected `sotabench benchmarks labels SLUG FILE`, found less")
-    count = set_labels(benchmark_by_slug(arguments.slug), arguments.file.read_bytes())
+    benchmark = benchmark_by_slug(arguments.slug)
+    try:
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        raise Invalid(f"expected a CSV file at {arguments.file}, found: {error.strerror}") from error
+    count = set_labels(benchmark, content)
     print(f"{count} labels for {arguments.slug}")
     return 0

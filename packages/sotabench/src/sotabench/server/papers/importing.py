@@ -49,6 +49,9 @@ def import_files(paths: Iterable[Path]) -> ImportReport:
     """Bring in every good row of the files; a row that is known already is brought up to date, not doubled."""
     report = ImportReport()
     for path in paths:
+        if path.is_dir():
+            report.bad.append(BadRow(str(path), "the file", "expected a file, found a folder; name the files in it"))
+            continue
         reader = READERS.get(path.suffix.lower())
         if reader is None:
             expected = ", ".join(READERS)
@@ -57,7 +60,8 @@ def import_files(paths: Iterable[Path]) -> ImportReport:
         try:
             _import_file(path, reader(path), report)
         except (OSError, UnicodeDecodeError) as error:
-            report.bad.append(BadRow(path.name, "the file", f"expected a readable file, found: {error}"))
+            why = getattr(error, "strerror", None) or error
+            report.bad.append(BadRow(path.name, "the file", f"expected a readable file, found: {why}"))
     return report
 
 
