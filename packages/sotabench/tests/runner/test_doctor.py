@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from sotabench.runner.base import OURS
+from sotabench.runner.commands.doctor import machine_of
 from sotabench.runner.doctor import Machine, examine, fit_slots
 from sotabench.runner.doctor.remedies import APPARMOR, CONTAINER, remedy
 from sotabench.runner.egress import Rules
 from sotabench.runner.sandbox import Limits, Slot
+from sotabench.runner.settings import RunnerSettings
 from sotabench.site import main
 
 SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 20, files=1000, processes=64, file_size=1 << 20)
@@ -186,3 +189,31 @@ def test_a_runner_without_any_slot_that_is_well_tells_its_site_and_builds_nothin
     assert "sotabench doctor" in ended.stderr
     assert [path for path, _ in asked] == ["/api/runner/hello"]
     assert "apt-get install bubblewrap" in asked[0][1]["trouble"]
+
+
+def test_interpreter_without_what_builds_need_is_named(slot, works, tmp_path, monkeypatch):
+    for python, said in ((tmp_path / "none", "found: No such file"), (Path("/bin/true"), "found: another program")):
+        monkeypatch.setenv("SOTABENCH_BASE_PYTHON", str(python))
+        machine = machine_of(RunnerSettings.from_environment(), {}, tmp_path / "store")
+        (found,) = [check for check in examine(slot, machine) if check.name == "packages"]
+        assert not found.is_well
+        assert found.found.startswith(f"expected a Python interpreter at {python}, {said}")
+        assert "torchbench" in found.mend
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    monkeypatch.setenv("SOTABENCH_BASE_PYTHON", str(bare / "bin" / "python"))
+    machine = machine_of(RunnerSettings.from_environment(), {}, tmp_path / "store")
+    assert "found no torch and no torchvision and no torchbench" in machine.trouble
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
+def test_packages_beside_the_interpreters_own_are_seen_as_builds_see_them(slot, works, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    (site,) = home.glob("lib/python*/site-packages")
+    named = {Path(importlib.util.find_spec(name).origin).parents[1] for name in OURS}
+    site.joinpath("elsewhere.pth").write_text("\n".join(map(str, named)))
+    monkeypatch.setenv("SOTABENCH_BASE_PYTHON", str(home / "bin" / "python"))
+    machine = machine_of(RunnerSettings.from_environment(), {}, tmp_path / "store")
+    found = {check.name: check for check in examine(slot, machine)}
+    assert found["tensor"].is_well, found["tensor"]

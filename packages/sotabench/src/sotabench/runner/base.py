@@ -102,7 +102,8 @@ def _ask(python: Path) -> dict[str, Any]:
         )
         answer: dict[str, Any] = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise Broken(f"expected a Python interpreter at {python}, found {error}") from error
+        why = getattr(error, "strerror", None) or ("another program" if isinstance(error, ValueError) else error)
+        raise Broken(f"expected a Python interpreter at {python}, found: {why}; see SOTABENCH_BASE_PYTHON") from error
     return answer
 
 

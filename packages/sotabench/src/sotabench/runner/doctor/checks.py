@@ -37,6 +37,7 @@ FOLDER = "/probe"
 _SMALL = Limits(seconds=60, memory=1 << 30, disk=1 << 30, files=10_000, processes=64, file_size=1 << 26)
 _TENSOR_SECONDS = 300.0
 _MEMORY = 200 << 20
+_PACKAGES = "install torch, torchvision and torchbench there, or name where they are by SOTABENCH_BASE_PYTHON"
 _WITHOUT_GROUPS = "by a watchdog (by the kernel too, where systemd starts the runner with Delegate=yes)"
 
 
@@ -59,6 +60,7 @@ class Machine:
     slots: int
     python: Path | None = None  # an interpreter that has torch
     mounts: Sequence[Mount] = ()  # what it needs, beside its own prefixes
+    trouble: str = ""  # why nothing can be built with it
     data: Path | None = None
     devices: Sequence[Path] = ()
     rules: Rules = field(default_factory=Rules)  # what stages may reach
@@ -118,7 +120,7 @@ class _Patient:
     def ask(self, probe: str, *arguments: str, python: Path | None = None, **changes: Any) -> Any:
         """What a probe printed. Raises Broken when it printed nothing that can be read."""
         interpreter = python or own_interpreter()
-        mounts = [*interpreter_mounts(interpreter), *changes.pop("mounts", ())]
+        mounts = list(dict.fromkeys((*interpreter_mounts(interpreter), *changes.pop("mounts", ()))))
         outcome, printed = self.run([str(interpreter), "-c", probe, *arguments], mounts=mounts, **changes)
         try:
             return json.loads(printed.strip().splitlines()[-1])
@@ -204,6 +206,8 @@ def _network(patient: _Patient) -> Sequence[Check]:
 
 def _tensor(patient: _Patient) -> Sequence[Check]:
     machine = patient.machine
+    if machine.trouble:
+        return [Check("packages", is_well=False, found=machine.trouble, mend=_PACKAGES)]
     if machine.python is None:
         return []
     found = patient.ask(
@@ -220,7 +224,9 @@ def _tensor(patient: _Patient) -> Sequence[Check]:
 
 def _devices(patient: _Patient) -> Sequence[Check]:
     devices = patient.machine.devices
-    missing = {str(node): "is not there" for node in devices if not node.is_char_device()}
+    missing = {
+        str(node): "is no device" if node.exists() else "is not there" for node in devices if not node.is_char_device()
+    }
     there = [node for node in devices if str(node) not in missing]
     closed = {**missing, **(patient.ask(probes.DEVICES, *map(str, there), devices=there) if there else {})}
     return [

@@ -43,7 +43,8 @@ def _ask(python: Path) -> list[str]:
         )
         return list(json.loads(answer.stdout))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise Broken(f"expected a Python interpreter at {python}, found {error}") from error
+        why = getattr(error, "strerror", None) or ("another program" if isinstance(error, ValueError) else error)
+        raise Broken(f"expected a Python interpreter at {python}, found: {why}; see SOTABENCH_BASE_PYTHON") from error
 
 
 def _hops(python: Path) -> list[Path]:
