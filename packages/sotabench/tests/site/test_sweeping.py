@@ -115,15 +115,20 @@ def test_predictions_that_a_result_names_or_a_submission_just_brought_stay(files
 
 
 @pytest.mark.django_db
-def test_ended_sessions_and_working_folders_go(files, tmp_path):
+def test_ended_sessions_and_working_folders_go(files, tmp_path, monkeypatch):
     now = timezone.now()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    write(tmp_path / "temporary" / "sotabench-git-abc" / "bare" / "HEAD")
+    write(tmp_path / "temporary" / "kept" / "file")
+    (tmp_path / "temporary" / "sotabench-git-link").symlink_to("kept")
     Session.objects.create(session_key="old", expire_date=now - timedelta(seconds=1))
     Session.objects.create(session_key="new", expire_date=now + timedelta(seconds=60))
     write(tmp_path / "working-abc" / "database.jsonl")
     assert (forget_ended_sessions(now), remove_working_folders(now)) == (1, 0)
     assert Session.objects.get().session_key == "new"
-    assert remove_working_folders(now + A_DAY) == 1
+    assert remove_working_folders(now + A_DAY) == 2
     assert not (tmp_path / "working-abc").exists()
+    assert {one.name for one in (tmp_path / "temporary").iterdir()} == {"kept", "sotabench-git-link"}
 
 
 def break_connection(_):

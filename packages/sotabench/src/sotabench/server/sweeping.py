@@ -5,11 +5,15 @@ database under a lock before it removes what somebody may have come back for.
 """
 
 import logging
+import os
 import shutil
+import stat
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import monotonic
 
 from django.conf import settings
@@ -27,6 +31,7 @@ from sotabench.server.builds.pushes import forget_deliveries
 from sotabench.server.builds.sweeps import remove_old_logs
 from sotabench.server.builds.watching import ask_hosts
 from sotabench.server.datasets.sweeps import forget_abandoned_uploads, remove_leftover_bytes
+from sotabench.server.repositories.remote import ASKING
 
 _LOG = logging.getLogger("sotabench.sweep")
 _SWEPT = Counter("sotabench_swept", "Things that nobody came back for, removed", ["what"])
@@ -49,12 +54,22 @@ def forget_ended_sessions(now: datetime) -> int:
 
 
 def remove_working_folders(now: datetime) -> int:
-    """Remove what backups and restores that were killed left in the data folder a day ago; how many."""
+    """Remove what backups and restores that were killed, and questions to git hosts, left a day ago; how many."""
     before = (now - timedelta(days=1)).timestamp()
-    left = [folder for folder in settings.DATA.glob(f"{WORKING}*") if folder.stat().st_mtime < before]
+    places = (*settings.DATA.glob(f"{WORKING}*"), *Path(tempfile.gettempdir()).glob(f"{ASKING}*"))
+    left = [folder for folder in places if _is_ours(folder, before)]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
     return len(left)
+
+
+def _is_ours(folder: Path, before: float) -> bool:
+    """Whether it is a folder of this program's user, untouched since: others write to the machine's /tmp too."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:  # gone meanwhile
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and found.st_mtime < before
 
 
 SWEEPS = (

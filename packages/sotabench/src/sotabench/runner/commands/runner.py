@@ -12,6 +12,7 @@ from sotabench.runner.attempt import run_attempt
 from sotabench.runner.build import run_build
 from sotabench.runner.doctor import fit_slots
 from sotabench.runner.folder import own_folder
+from sotabench.runner.leftovers import remove_leftovers
 from sotabench.runner.loop import Signals, run_slots
 from sotabench.runner.room import Room
 from sotabench.runner.settings import RunnerSettings
@@ -104,7 +105,7 @@ def _sweep_daily(shop: Shop) -> None:
     """Remove what no build used for long, now and once a day."""
     while True:
         try:
-            _LOG.info("swept %d folders that no build used for long", shop.sweep())
+            _LOG.info("swept %d folders that no build used for long", shop.sweep() + remove_leftovers())
         except OSError:
             _LOG.exception("a sweep failed; the next one tries again")
         threading.Event().wait(_DAY)

@@ -26,6 +26,8 @@ from sotabench.server.repositories.models import Repository
 from sotabench.server.repositories.services import check_branch
 from sotabench.server.sealing import unseal
 
+ASKING = "sotabench-git-"
+"""How the folders begin, among the machine's temporary ones, in which git is asked; a killed process leaves one."""
 SECONDS = 30
 MOST_OF_REFS = 32 << 20
 MOST_OF_FILE = 64 << 10
@@ -63,7 +65,7 @@ def default_head(repository: Repository) -> Head:
 
 def read_file(repository: Repository, branch: str, name: str) -> str:
     """The text of a small file of the branch. Raises Invalid when there is none, and Unanswered."""
-    with tempfile.TemporaryDirectory(prefix="sotabench-git-") as folder:
+    with tempfile.TemporaryDirectory(prefix=ASKING) as folder:
         bare = str(Path(folder) / "bare")
         options = ["--bare", "--depth=1", "--single-branch", "--no-tags", "--filter=blob:none", "--template="]
         reach = _Reach(repository, Path(folder))
@@ -95,7 +97,7 @@ def _refs(repository: Repository, wanted: str) -> _Refs:
         if not answer.is_success:
             raise Unanswered(f"expected a repository that anybody may read, found status {answer.status}")
         return parse_refs(answer.body)
-    with tempfile.TemporaryDirectory(prefix="sotabench-git-") as folder:
+    with tempfile.TemporaryDirectory(prefix=ASKING) as folder:
         text = _Reach(repository, Path(folder)).git(["ls-remote", "--symref", "--", repository.remote_url, wanted])
     return _parse_listing(text)
 
