@@ -104,6 +104,14 @@ def test_runner_is_given_a_token_drained_and_revoked(sotabench):
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["a" * 101, "a\nb", "this machine"])
+def test_runner_whose_name_cannot_be_is_refused(sotabench, name):
+    done = sotabench("runners", "add", name)
+    assert (done.returncode, done.stderr.count("\n"), "sbr_" in done.stdout) == (1, 1, False)
+    assert "expected a name of" in done.stderr
+    assert sotabench("runners", "list").stdout == ""
+
+
 def test_backup_of_a_folder_without_a_site_is_refused_in_one_line(sotabench, tmp_path):
     done = sotabench("backup", str(tmp_path / "backup.tar.gz"), data="typo")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

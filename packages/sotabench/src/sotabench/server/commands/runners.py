@@ -9,7 +9,8 @@ from django.utils import timezone
 from benchrecord import printable
 from sotabench.server.builds.leases import create_runner
 from sotabench.server.builds.models import Runner
-from sotabench.server.errors import NotFound
+from sotabench.server.errors import Invalid, NotFound
+from sotabench.server.keeper import NAME as KEEPERS
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,6 +48,11 @@ def _state(runner: Runner) -> str:
 
 
 def _add(name: str) -> int:
+    longest = Runner._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's public name for it; SQLite would take more
+    if len(name) > longest or not name.isprintable():
+        raise Invalid(f"expected a name of 1 to {longest} printable characters, found {printable(name, 40)!r}")
+    if name == KEEPERS:
+        raise Invalid(f"expected a name of its own, found {name!r}: so `sotabench serve` calls the runner beside it")
     _, token = create_runner(name)
     print(f"The token of {printable(name, 100)}, shown this once; an earlier one ends:\n\n  {token}\n")
     print("On the runner's machine:\n\n  SOTABENCH_RUNNER_TOKEN=... sotabench runner --url https://this-site")
