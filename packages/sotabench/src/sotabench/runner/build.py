@@ -29,6 +29,8 @@ from sotabench.runner.workplace import Workplace
 DONE = "/work/done.json"
 _MOST_OF_WEIGHTS = 160 << 10  # bytes of JSON in a record
 
+_NO_DATA = "this site has none yet; who runs it adds them by `sotabench datasets add imagenet --path FOLDER`"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -51,7 +53,7 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
         attempt.log.say(f"carried over from build {known.carried_from}: all that its results depend on is the same")
         return
     attempt.report.renew("evaluate")
-    attempt.log.say("evaluating, with the data")
+    attempt.log.say("evaluating, with the data" if attempt.job.data else f"evaluating, without images: {_NO_DATA}")
     collector = Collector(
         workplace.output_folder,
         attempt.report,
@@ -62,7 +64,7 @@ def run_build(attempt: Attempt, shop: Shop) -> None:
     with collector:
         outcome = evaluate(attempt, workplace, prepared, shop, known)
     attempt.report.renew("collect")
-    judge(outcome, collector.finish())
+    judge(outcome, collector.finish(), has_data=bool(attempt.job.data))
 
 
 def prepare(attempt: Attempt, workplace: Workplace, shop: Shop) -> Prepared:
@@ -120,11 +122,12 @@ def with_done(task: Task, file: Path, known: Known) -> Task:
     return replace(task, environment=environment, mounts=[*task.mounts, Mount(file, DONE)])
 
 
-def judge(outcome: Outcome, collected: Collected) -> None:
+def judge(outcome: Outcome, collected: Collected, *, has_data: bool) -> None:
     """Raise Failed, which says what went wrong, unless every call was scored and the file came to its end."""
+    hint = "" if has_data else f"; it had no images: {_NO_DATA}"
     scored = f"{len(collected.accepted)} of its calls were scored" if collected.accepted else "no call was scored"
     if not outcome.well:
-        raise Failed(f"sotabench.py: {outcome.reason}; {scored}; its output above says more")
+        raise Failed(f"sotabench.py: {outcome.reason}; {scored}; its output above says more{hint}")
     if collected.refused:
         raise Failed(f"{scored}; refused: {'; '.join(collected.refused)}")
     if not collected.accepted:

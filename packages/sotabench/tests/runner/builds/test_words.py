@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from sotabench.runner.log import MOST_OUTPUT
+from sotabench.server.benchmarks.models import DataCopy
 from sotabench.server.builds.models import Attempt
 from sotabench.server.builds.services import build_now, build_push
 from sotabench.server.datasets.files import kept_file
@@ -212,3 +213,13 @@ def test_package_with_words_that_no_record_holds_is_refused_before_anything_is_e
     assert ended.status == "failed", ended.log
     assert "what is installed in lines of at most 2000 printable characters" in ended.build.reason
     assert "evaluating" not in ended.log
+
+
+def test_build_that_fails_for_want_of_images_says_that_the_site_has_none(nets):
+    stopped = 'sys.exit("no images")'
+    assert "datasets add" not in nets.push(stopped).build.reason
+    DataCopy.objects.all().delete()
+    ended = nets.push(stopped)
+    assert ended.status == "failed"
+    assert "it had no images: this site has none yet" in ended.build.reason
+    assert "evaluating, without images" in ended.log
