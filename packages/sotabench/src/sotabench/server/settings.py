@@ -328,11 +328,14 @@ LOGGING: dict[str, Any] = {
         "json": {"()": "sotabench.server.observing.JsonFormatter"},
         "text": {"()": "sotabench.server.observing.TextFormatter"},
     },
-    "filters": {"keys": {"()": "sotabench.server.observing.WithoutKeys"}},
+    "filters": {
+        "keys": {"()": "sotabench.server.observing.WithoutKeys"},
+        "in one line": {"()": "sotabench.server.outages.InOneLine"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["keys"],
+            "filters": ["keys", "in one line"],
             "formatter": _choice("SOTABENCH_LOG", "json", "text"),
         },
     },

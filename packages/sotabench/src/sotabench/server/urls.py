@@ -11,6 +11,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 gauges.register()
 
+handler500 = "sotabench.server.outages.failed"
+
 urlpatterns = [
     path("healthz", observing.health),
     path("metrics", observing.metrics),
