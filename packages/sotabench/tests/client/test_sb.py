@@ -270,5 +270,29 @@ def test_log_is_followed_to_the_builds_end_and_the_build_run_again(sb, adas_sb, 
     leases.end_attempt(running.token, Status.FAILED, reason="no")
     done = sb("build", "log", "--follow", "pytorch/vision", "1")
     assert (done.stdout, done.stderr) == ("first\nsecond\n", "failed\n")
+    for options in (
+        ["--json", "build", "log", "pytorch/vision", "1"],
+        ["build", "log", "-f", "pytorch/vision", "1", "--json"],
+    ):
+        told = json.loads(sb(*options).stdout)
+        assert (told["status"], told["is_over"], told["text"].splitlines()[0]) == ("failed", True, "first")
     assert adas_sb("build", "again", "--full", "pytorch/vision", 1)["number"] == 2
     assert Build.objects.get(number=2).is_full
+
+
+def test_json_may_be_asked_for_behind_the_command(sb, adas_environment, benchmarks):
+    for arguments in (["benchmark", "list", "--json"], ["--json", "benchmark", "list"], ["repo", "list", "--json"]):
+        done = sb(*arguments, env=adas_environment)
+        assert isinstance(json.loads(done.stdout), list), done.stderr
+
+
+def test_token_that_the_site_does_not_know_is_said(sb, adas_environment, vision):
+    done = sb("repo", "list", env=adas_environment | {"SOTABENCH_TOKEN": "sb_revoked"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "expected a token of this site" in done.stderr
+
+
+def test_login_without_a_terminal_says_what_to_give(sb, environment):
+    done = sb("login", stdin=subprocess.DEVNULL)
+    assert done.returncode == 1
+    assert "SOTABENCH_PASSWORD" in done.stderr

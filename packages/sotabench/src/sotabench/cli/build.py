@@ -71,15 +71,20 @@ def build_again(context: Context, site: Site, repository: str, number: int, *, f
 def build_log(context: Context, site: Site, repository: str, number: int, *, follow: bool) -> None:
     """Print the log of build NUMBER of REPOSITORY."""
     address, after = f"{_builds(site, repository)}/{number}/log", 0
+    whole = ""
     while True:
         part = site.get(address, after=after)
-        if part["text"]:
-            context.show(part, lambda found: "\n".join(printable(line, 4000) for line in found["text"].splitlines()))
+        if context.as_json:
+            whole += part["text"]
+        elif part["text"]:
+            click.echo("\n".join(printable(line, 4000) for line in part["text"].splitlines()))
         reads_on, after = part["next"] != after, part["next"]
         if part["is_over"] or not (follow or reads_on):
             break
         if not reads_on:
             time.sleep(_LOOK_EVERY)
+    if context.as_json:
+        context.show({**part, "text": whole})
     click.echo(printable(f"{part['status']}{': ' + part['stage'] if part['stage'] else ''}"), err=True)
 
 

@@ -76,7 +76,7 @@ def submit(
     """
     found = find_records(records or (Path(RECORDS),))
     if static is not None:
-        click.echo(write_page(found.records, static))
+        context.show({"page": str(write_page(found.records, static))}, lambda made: made["page"])
         return
     here = Path.cwd()
     submission = Submission(

@@ -3,8 +3,9 @@
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -18,6 +19,7 @@ from sotabench.errors import SotabenchError, Unusable
 from sotabench.tables import facts, table
 
 _P = ParamSpec("_P")
+JSON_HELP = "Answer in JSON, for programs."
 Row = Mapping[str, Any]
 
 
@@ -48,6 +50,13 @@ class OneLine(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.Abort as error:
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise
+            raise click.ClickException(
+                "expected an answer, found no terminal to ask at; "
+                "give --username and the variable SOTABENCH_PASSWORD, or SOTABENCH_TOKEN instead of `sb login`"
+            ) from error
         except SotabenchError as error:
             raise click.ClickException(printable(str(error), 2000)) from error
         except OSError as error:
@@ -70,7 +79,7 @@ class OneLine(click.Group):
 @click.option(
     "--profile", envvar="SOTABENCH_PROFILE", default="default", show_default=True, help="Section of the file."
 )
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+@click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_context
 def main(context: click.Context, path: str, profile: str, *, as_json: bool) -> None:
     """Evaluate the models of a repository and show the results on a site.
@@ -79,6 +88,20 @@ def main(context: click.Context, path: str, profile: str, *, as_json: bool) -> N
     SOTABENCH_URL and SOTABENCH_TOKEN, or from the configuration that `sb login` writes.
     """
     context.obj = Context(load_config(path, profile, os.environ), as_json)
+
+
+def takes_json(command: click.Command) -> None:
+    """Let `--json` stand behind the command's name too, and behind those of all commands of a group."""
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        takes_json(one)
+    if not isinstance(command, click.Group):
+        option = click.Option(["--json"], is_flag=True, expose_value=False, callback=_wants_json, help=JSON_HELP)
+        command.params.append(option)
+
+
+def _wants_json(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+    if value:
+        context.obj = replace(context.obj, as_json=True)
 
 
 def asks_site(command: Callable[Concatenate[Context, Site, _P], None]) -> Callable[_P, None]:

@@ -19,13 +19,15 @@ from django.utils.cache import add_never_cache_headers
 from requests import RequestException
 
 from sotabench.server.accounts.models import ApiToken, User
-from sotabench.server.accounts.queries import token_of
+from sotabench.server.accounts.queries import token_in, token_of
 from sotabench.server.accounts.services import note_use
 
 _LOG = logging.getLogger("sotabench.accounts")
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 _API = "/api/"
+_V1 = "/api/v1/"
+_UNKNOWN = "expected a token of this site, found one that it does not know: revoked, or another site's; `sb login`"
 _ACCOUNTS = "/accounts/"
 _DESCRIPTION = frozenset({"/api/v1/docs", "/api/v1/openapi.json"})
 _READING = frozenset({"GET", "HEAD"})
@@ -64,6 +66,7 @@ class SessionCookie:
 class TokenAuthentication:
     """Below `/api/`, a token in the `Authorization` header decides alone who asks: cookies count for nothing there.
 
+    Whoever sends one to `/api/v1/` that is none hears so, instead of being shown what nobody in particular may see.
     So a page of another site cannot write through the API in a visitor's name, and the API needs no CSRF token. The
     API's description is a page that people open: who reads it without a token is who is signed in.
     """
@@ -76,7 +79,10 @@ class TokenAuthentication:
         found = cast("SiteRequest", request)
         found.api_token = None
         if request.path_info.startswith(_API):
-            found.api_token = token_of(request.headers.get("Authorization", ""))
+            sent = request.headers.get("Authorization", "")
+            found.api_token = token_of(sent)
+            if token_in(sent) and not found.api_token and request.path_info.startswith(_V1):
+                return JsonResponse({"message": _UNKNOWN}, status=HTTPStatus.UNAUTHORIZED)
             if found.api_token:
                 found.user = found.api_token.user
                 note_use(found.api_token)
