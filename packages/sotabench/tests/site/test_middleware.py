@@ -8,9 +8,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from sotabench.logs import JsonFormatter, TextFormatter
 from sotabench.server.accounts.middleware import MembersOnly, TokenAuthentication
 from sotabench.server.accounts.services import create_token
-from sotabench.server.observing import JsonFormatter, ObserveRequests, TextFormatter, health, metrics
+from sotabench.server.observing import ObserveRequests, health, metrics
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from django.db import ConnectionHandler, OperationalError, connection
 from django.test import Client
 from django.urls import path
 
+from sotabench.logs import JsonFormatter
 from sotabench.server.database_url import database_settings
 from sotabench.server.gauges import BuildsCollector
-from sotabench.server.observing import JsonFormatter
 from sotabench.server.outages import InOneLine, is_away
 
 NOBODY = "postgresql://user:the-secret@127.0.0.1:9/none"

@@ -188,6 +188,17 @@ def test_place_where_nobody_can_listen_is_said_before_anything_is_made(tmp_path)
     assert not (tmp_path / "data" / "database.sqlite3").exists()
 
 
+def test_every_line_of_site_and_runner_is_json_for_programs(run_site):
+    site = run_site()
+    for _ in range(300):
+        if "sotabench.runner" in site.log():
+            break
+        time.sleep(0.1)
+    assert site.stop() == 0
+    lines = [line for line in site.log().splitlines() if not line.startswith(("The site's owner", "Serving "))]
+    assert {"sotabench.runner", "gunicorn.error"} <= {json.loads(line)["logger"] for line in lines}
+
+
 def serve(folder, *arguments):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SOTABENCH_", "DJANGO_"))}
     return subprocess.run(

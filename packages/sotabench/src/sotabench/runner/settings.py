@@ -19,6 +19,7 @@
 | `SOTABENCH_SETUP_HOSTS` | hosts that a setup script may reach, beside the package index | |
 | `SOTABENCH_WEIGHTS_HOSTS` | hosts that weights are fetched from, instead of the default ones | |
 | `SOTABENCH_INTERNAL_HOSTS` | `host:port` of the operator's own network that builds may reach all the same | |
+| `SOTABENCH_LOG` | `json` or `text` | `text`; beside a site, as the site's |
 | `SOTABENCH_CERTIFICATES` | file of the certificate authorities that builds believe | `SSL_CERT_FILE`, the system's |
 """
 
@@ -57,6 +58,7 @@ class RunnerSettings:
     weights_hosts: tuple[str, ...]
     internal_hosts: tuple[str, ...]
     certificates: Path | None
+    logs_json: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "RunnerSettings":
@@ -80,6 +82,7 @@ class RunnerSettings:
             weights_hosts=_list(environ, "SOTABENCH_WEIGHTS_HOSTS"),
             internal_hosts=_list(environ, "SOTABENCH_INTERNAL_HOSTS"),
             certificates=_certificates(environ),
+            logs_json=_logs_json(environ),
         )
 
 
@@ -98,6 +101,13 @@ def _token(environ: Mapping[str, str]) -> str:
             "found other characters in it"
         )
     return text
+
+
+def _logs_json(environ: Mapping[str, str]) -> bool:
+    text = environ.get("SOTABENCH_LOG") or "text"
+    if text not in {"json", "text"}:
+        raise Misconfigured(f"expected SOTABENCH_LOG to be json or text, found {text!r}")
+    return text == "json"
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

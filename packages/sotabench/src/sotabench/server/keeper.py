@@ -51,6 +51,7 @@ class RunnerKeeper(threading.Thread):
         _, token = create_runner(NAME)
         connections.close_all()
         here = {"SOTABENCH_RUNNER_FOLDER": str(settings.DATA / "runner"), "SOTABENCH_RUNNER_DATA": str(settings.DATA)}
-        environment = {**here, **os.environ, "SOTABENCH_RUNNER_TOKEN": token}
+        told = {"SOTABENCH_RUNNER_TOKEN": token, "SOTABENCH_LOG": settings.LOG_FORMAT}
+        environment = {**here, **os.environ, **told}
         with subprocess.Popen(self._command, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603 - ourselves
             return process.wait()

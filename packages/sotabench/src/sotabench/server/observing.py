@@ -1,13 +1,10 @@
 """What whoever runs the site can see: a health check, metrics for Prometheus, one line of JSON a request."""
 
 import hmac
-import json
 import logging
 import shutil
 import time
-import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -30,35 +27,6 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _LEAST_FREE = 16 << 20
 """Bytes; with less the database cannot be sure of its next write."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, what was passed as `extra={"facts": {...}}`, traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "facts", {}),
-        }
-        if record.exc_info:
-            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line, default=str)
-
-
-class TextFormatter(logging.Formatter):
-    """The same for a person's eyes: a line a message, then the facts as `name=value`, then the traceback."""
-
-    def __init__(self) -> None:
-        super().__init__("{asctime} {levelname} {name} {message}", style="{")
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """The line: what strangers wrote cannot end it, nor move a terminal's cursor."""
-        facts = "".join(f" {name}={value}" for name, value in getattr(record, "facts", {}).items())
-        return printable(super().formatMessage(record) + facts, 2000)
 
 
 class WithoutKeys(logging.Filter):

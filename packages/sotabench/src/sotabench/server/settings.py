@@ -321,12 +321,13 @@ if _oidc := _beside("SOTABENCH_OIDC_ID", "SOTABENCH_OIDC_URL"):
 EMAIL_HOST = _host("SOTABENCH_EMAIL_HOST")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = os.environ.get("SOTABENCH_EMAIL_FROM") or "sotabench@localhost"
+LOG_FORMAT = _choice("SOTABENCH_LOG", "json", "text")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "json": {"()": "sotabench.server.observing.JsonFormatter"},
-        "text": {"()": "sotabench.server.observing.TextFormatter"},
+        "json": {"()": "sotabench.logs.JsonFormatter"},
+        "text": {"()": "sotabench.logs.TextFormatter"},
     },
     "filters": {
         "keys": {"()": "sotabench.server.observing.WithoutKeys"},
@@ -336,7 +337,7 @@ LOGGING: dict[str, Any] = {
         "stderr": {
             "class": "logging.StreamHandler",
             "filters": ["keys", "in one line"],
-            "formatter": _choice("SOTABENCH_LOG", "json", "text"),
+            "formatter": LOG_FORMAT,
         },
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},

@@ -8,6 +8,7 @@ import threading
 from functools import partial
 
 from sotabench.errors import Broken, Misconfigured, SiteRefused, SiteUnreachable
+from sotabench.logs import JsonFormatter, TextFormatter
 from sotabench.runner.attempt import run_attempt
 from sotabench.runner.build import run_build
 from sotabench.runner.doctor import fit_slots
@@ -25,9 +26,8 @@ _PAUSE, _DAY = 2.0, 86_400
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the slots; the first signal drains, the second stops what runs."""
-    logging.basicConfig(level=logging.INFO, format="{asctime} {levelname} {name} {message}", style="{")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = RunnerSettings.from_environment()
+    log(settings)
     check_hosts(settings)
     if not settings.token:
         raise Misconfigured("expected a token in SOTABENCH_RUNNER_TOKEN; `sotabench runners add NAME` makes one")
@@ -43,6 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         site.close()
     return 0
+
+
+def log(settings: RunnerSettings) -> None:
+    """Log to standard error, in the form that is set."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if settings.logs_json else TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def serve(site: RunnersSite, shop: Shop, signals: Signals) -> None:
