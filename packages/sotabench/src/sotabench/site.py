@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ table is at the top of sotabench/server/settings.py, and `sotabench settings` pr
 """
 
 _MOST_THREADS = 1_000
+_LITTLE = 16 << 20  # bytes
 _RUNNER_SETTINGS = "Settings are environment variables: the table is at the top of sotabench/runner/settings.py."
 
 
@@ -93,10 +95,19 @@ def _run(parsed: argparse.Namespace) -> int:
     except database.DatabaseError as error:
         if isinstance(error, (database.IntegrityError, database.DataError)):
             raise  # not the database's fault, but ours
-        why = " ".join(str(error).split())
-        is_damaged = "not a database" in why or "malformed" in why
-        mend = "; it is damaged: `sotabench restore` reads a backup into a fresh folder" if is_damaged else ""
-        return _fail(f"expected the database to answer, found: {why}{mend}")
+        folder = Path(os.environ.get("SOTABENCH_DATA") or "sotabench-data")
+        return _fail(database_trouble(str(error), folder, free=shutil.disk_usage(folder).free))
+
+
+def database_trouble(said: str, folder: Path, *, free: int) -> str:
+    """What a database that fails says, and what mends it where that is known; `free` are the bytes left on its disk."""
+    why = " ".join(said.split())
+    mend = ""
+    if "not a database" in why or "malformed" in why:
+        mend = "; it is damaged: `sotabench restore` reads a backup into a fresh folder"
+    elif ("disk" in why or "o space" in why) and free < _LITTLE:
+        mend = f"; the disk of {folder} has {free >> 10} KiB left: make room"
+    return f"expected the database to answer, found: {why}{mend}"
 
 
 def _said(error: OSError) -> str:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from sotabench.site import database_trouble
+
 SOTABENCH = [sys.executable, "-m", "sotabench"]
 SB = [sys.executable, "-P", "-c", "from sotabench.cli import main; main(prog_name='sb')"]
 SLUG = "image-classification-on-imagenet"
@@ -180,3 +182,37 @@ def test_reader_that_has_gone_is_no_error_to_speak_of(called, command):
     piped = f"{shlex.join([*SOTABENCH, *command])} | true; echo ${{PIPESTATUS[0]}}"
     done = called(["bash", "-c", piped], {})
     assert (done.stdout, done.stderr) in {("1\n", ""), ("0\n", "")}
+
+
+def test_question_without_a_terminal_is_one_line(called):
+    called([*SOTABENCH, "manage", "migrate", "-v", "0"], {})
+    ada = ["createsuperuser", "--noinput", "--username", "ada", "--email", "a@example.org"]
+    made = called([*SOTABENCH, "manage", *ada], {})
+    assert made.returncode == 0, made.stderr
+    asked = shlex.join([*SOTABENCH, "manage", "changepassword", "ada"])
+    done = called(["setsid", "-w", "bash", "-c", f"{asked} < /dev/null"], {})
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "run it in a terminal" in done.stderr.splitlines()[-1]
+
+
+FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+from sotabench.site import main
+sys.exit(main(["settings"]))
+"""
+
+
+def test_folder_on_a_full_disk_keeps_no_half_of_a_secret(called, tmp_path):
+    done = called([sys.executable, "-c", FULL], {})
+    assert done.returncode == 1
+    assert "expected a folder for the site" in done.stderr
+    assert [one.name for one in (tmp_path / "data").iterdir()] == ["files"]
+
+
+def test_database_on_a_full_disk_says_how_much_is_left(tmp_path):
+    said = "disk I/O error"
+    full = database_trouble(said, tmp_path, free=2048)
+    assert full.endswith(f"; the disk of {tmp_path} has 2 KiB left: make room")
+    assert database_trouble(said, tmp_path, free=1 << 30) == f"expected the database to answer, found: {said}"

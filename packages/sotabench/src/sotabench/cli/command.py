@@ -53,6 +53,7 @@ class OneLine(click.Group):
         except click.Abort as error:
             if sys.stdin is not None and sys.stdin.isatty():
                 raise
+            click.echo(err=True)  # ends the question's line
             raise click.ClickException(
                 "expected an answer, found no terminal to ask at; "
                 "give --username and the variable SOTABENCH_PASSWORD, or SOTABENCH_TOKEN instead of `sb login`"

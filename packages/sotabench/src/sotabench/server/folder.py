@@ -64,12 +64,12 @@ def secret_of(folder: Path, name: str) -> str:
 
 def _make_secret(file: Path) -> None:
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(secrets.token_urlsafe(48) + "\n")
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(secrets.token_urlsafe(48) + "\n")
         os.link(temporary, file)
     except FileExistsError:
         return  # somebody else was first: theirs counts
     finally:
-        temporary.unlink()
+        temporary.unlink(missing_ok=True)
