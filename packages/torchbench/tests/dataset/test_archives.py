@@ -217,6 +217,26 @@ def test_a_folder_that_cannot_be_written_is_said(archived, members, read_only_fo
             os.seteuid(0)
 
 
+@pytest.mark.parametrize("below", [".", "val", "other"])
+def test_a_folder_that_is_closed_to_the_user_is_said(read_only_folder, find, below):
+    closed = read_only_folder / below
+    closed.mkdir(exist_ok=True)
+    assert wnids()  # read before the process becomes nobody
+    validation_labels()
+    read_only_folder.chmod(0o755)
+    closed.chmod(0o000)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(DataError, match=f"the folder {closed} (is closed|cannot be listed)"):
+            find(read_only_folder)
+    finally:
+        if root:
+            os.seteuid(0)
+        closed.chmod(0o755)
+
+
 def devkit(root: Path, ids: np.ndarray) -> Archive:
     """A development kit with these class numbers of its own for the validation images."""
     text = "".join(f"{number}\n" for number in ids).encode()

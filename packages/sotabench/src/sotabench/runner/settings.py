@@ -116,8 +116,8 @@ def _path(environ: Mapping[str, str], name: str) -> Path | None:
 
 def _file(environ: Mapping[str, str], name: str) -> Path | None:
     path = _path(environ, name)
-    if path is not None and not path.is_file():
-        raise Misconfigured(f"expected {name} to name a file, found none at {path}")
+    if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+        raise Misconfigured(f"expected {name} to name a file that can be read, found none at {path}")
     return path
 
 

@@ -52,6 +52,15 @@ class ImageNetReader:
 
         Classes come in the order of their index, the files of a class by name; flat files by name.
         """
+        try:
+            return self._find(root, remember)
+        except PermissionError as error:
+            closed = Path(str(error.filename or root)).parent
+            raise UnlistableError(
+                f"the folder {closed} is closed to this user; make it and what is in it readable, or name another"
+            ) from error
+
+    def _find(self, root: Path, remember: Path | None) -> TestSet:
         folder = existing_folder(root)
         table = None if has_decoys(folder) else validation_labels(self.label_table)
         notes = self._finish_extraction(folder, table)
