@@ -9,7 +9,8 @@ from django.db.models.signals import pre_save
 from django.test import Client, RequestFactory
 
 from sotabench.lines import MOST_CHARACTERS
-from sotabench.runner.log import MOST_LINES_AT_ONCE
+from sotabench.logs import JsonFormatter
+from sotabench.runner.log import MOST_AT_ONCE
 from sotabench.server.accounts.adapter import AccountAdapter, SocialAccountAdapter
 from sotabench.server.accounts.models import ApiToken, User
 from sotabench.server.accounts.services import create_token
@@ -17,7 +18,7 @@ from sotabench.server.api import webhooks
 from sotabench.server.api.gate import address_of
 from sotabench.server.benchmarks import calls
 from sotabench.server.bodies import MOST_OF_A_CALL, MOST_OF_A_FORM
-from sotabench.server.observing import JsonFormatter, WithoutKeys, metrics
+from sotabench.server.observing import WithoutKeys, metrics
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"  # noqa: S105 - of the tests' users
@@ -95,7 +96,7 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(client, path, most)
 
 
 def test_what_is_read_into_memory_is_little_more_than_the_largest_message(settings):
-    largest = max(webhooks.MOST_BYTES, calls.MOST_INPUTS, 4 * MOST_LINES_AT_ONCE * MOST_CHARACTERS)
+    largest = max(webhooks.MOST_BYTES, calls.MOST_INPUTS, 4 * max(MOST_AT_ONCE, MOST_CHARACTERS))
     assert largest < settings.DATA_UPLOAD_MAX_MEMORY_SIZE < 2 * largest
 
 

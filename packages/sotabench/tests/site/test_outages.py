@@ -60,8 +60,8 @@ def test_what_postgresql_answers_is_no_outage():
     assert not is_away(found.value)
 
 
-def test_filter_is_in_the_settings(settings):
-    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["in one line"]
+def test_filters_are_in_the_settings(settings):
+    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["keys", "in one line"]
     logging.config.dictConfig({**settings.LOGGING, "disable_existing_loggers": False, "root": {}, "loggers": {}})
 
 
