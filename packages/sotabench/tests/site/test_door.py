@@ -134,7 +134,7 @@ def test_address_that_is_a_key_is_not_in_the_log(client, caplog):
 
 def test_address_that_is_a_key_is_in_no_line_of_the_log_whoever_writes_it(client, settings, caplog):
     """Django names the address of whatever it refuses, and what is refused at the door was not looked up yet."""
-    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["keys"]
+    assert "keys" in settings.LOGGING["handlers"]["stderr"]["filters"]
     client.put("/api/v0/part/the-secret")
     client.put("/api/v0/part/the-secret", CONTENT_LENGTH=MOST_OF_A_CALL + 1)
     client.put("/api/v0/part/the-secret", headers={"Host": "elsewhere.example"})
