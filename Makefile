@@ -9,7 +9,7 @@ WITHOUT_DATABASE := browser runner faults/test_full_disk.py faults/test_network.
 .PHONY: demo test test-postgres faults lint docs bench clean help
 
 help:
-	@echo "make demo   evaluate real models on real ImageNet photographs and show them on a site (installs what it needs into $(VENV))"
+	@echo "make demo   evaluate real models on real ImageNet photographs and show them on a site (installs what it needs into $(VENV); ARGS=--keep without a terminal)"
 	@echo "make test   run the linters and every test"
 	@echo "make test-postgres  run the site's tests over a PostgreSQL of their own"
 	@echo "make faults  200 builds while everything around them is killed at random (as root; ARGS=\"--builds 20 --seed 7\")"
@@ -19,7 +19,7 @@ help:
 	@echo "make clean  remove the environment and everything built"
 
 demo: $(VENV)/.installed $(PHOTOGRAPHS)/.complete
-	$(BIN)/python tools/demo.py $(PHOTOGRAPHS)
+	$(BIN)/python tools/demo.py $(PHOTOGRAPHS) $(ARGS)
 
 test: lint $(PHOTOGRAPHS)/.complete
 	TORCHBENCH_TEST_PHOTOGRAPHS=$(abspath $(PHOTOGRAPHS)) $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)

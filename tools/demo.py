@@ -48,6 +48,8 @@ def main() -> int:
                 show(site, built or submitted)
                 if keep:
                     _until_ctrl_c()
+                else:
+                    print("\nEach has answered. Nobody sits at a terminal here, so the site ends now; --keep keeps it.")
     except KeyboardInterrupt:
         print("\nstopped; nothing is left running")
         return 130
