@@ -17,7 +17,8 @@ from sotabench.runner.collecting import Collected, Collector
 from sotabench.runner.environment import Environment, make_environment, run_setup
 from sotabench.runner.evaluation import Data, evaluation_task
 from sotabench.runner.inside.shims import SHIMS
-from sotabench.runner.kept import EMPTIED, empty, held, is_too_much
+from sotabench.runner.kept import EMPTIED, empty, is_too_much
+from sotabench.runner.locks import held
 from sotabench.runner.room import missing_room
 from sotabench.runner.sandbox import Mount, Outcome, Task
 from sotabench.runner.shop import Shop

@@ -29,7 +29,8 @@ from sotabench.runner.installing import (
     uv_variables,
     wanted,
 )
-from sotabench.runner.kept import emptied_if_too_much, empty, held, is_above_half
+from sotabench.runner.kept import emptied_if_too_much, empty, is_above_half
+from sotabench.runner.locks import held
 from sotabench.runner.requirements import read_requirements
 from sotabench.runner.sandbox import Limits, Mount, Outcome, Task, copy_writable, remove
 from sotabench.runner.workplace import ENVIRONMENT, FACTS, HOME, INSIDE, REPOSITORY, Base, Workplace

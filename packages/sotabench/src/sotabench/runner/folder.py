@@ -1,17 +1,15 @@
 """A runner's folder: one runner at a time works in it, and what a killed one left is removed by the next."""
 
-import fcntl
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import IO
 
+from sotabench.runner.locks import taken
 from sotabench.runner.sandbox import remove
 
 _LOG = logging.getLogger("sotabench.runner")
-_PAUSE = 0.5
 SLOTS = "slots"
 """The folder of attempts: a folder for each slot, there while it has a build."""
 
@@ -24,23 +22,10 @@ def own_folder(folder: Path, told: Event) -> Iterator[bool]:
     """
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     with (folder / "runner.lock").open("a") as file:
-        is_ours = _locked(file, told)
+        is_ours = taken(
+            file, told, waits=lambda: _LOG.warning("another runner works in %s; waits for its end", file.name)
+        )
         for left in (folder / SLOTS).glob("*") if is_ours else ():
             _LOG.warning("removes %s, which a killed runner left", left)
             remove(left)
         yield is_ours
-
-
-def _locked(file: IO[str], told: Event) -> bool:
-    is_waiting = False
-    while not told.is_set():
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not is_waiting:
-                _LOG.warning("another runner works in %s; waits for its end", file.name)
-            is_waiting = True
-            told.wait(_PAUSE)
-        else:
-            return True
-    return False

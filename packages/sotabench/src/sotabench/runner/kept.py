@@ -5,34 +5,17 @@ limit of every later build too.
 """
 
 import contextlib
-import fcntl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from sotabench.errors import Failed
 from sotabench.runner.sandbox import Ended, Limits, Outcome, entries_below, remove
 
-_AGAIN = 0.1
 EMPTIED = "its cache was emptied: the next build begins without it"
 
 
 class TooMuchLeft(Failed):
     """More lies in the folders that the stage may write than its limits allow, or than is gone through."""
-
-
-@contextlib.contextmanager
-def held(lock: Path, stop: threading.Event) -> Iterator[None]:
-    """The lock, which the system gives back when the process ends. Raises Failed once the build is stopped."""
-    with lock.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if stop.wait(_AGAIN):
-                    raise Failed("stopped while it waited for another build") from None
-        yield
 
 
 def is_too_much(outcome: Outcome) -> bool:

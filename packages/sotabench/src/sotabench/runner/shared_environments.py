@@ -18,7 +18,7 @@ from pathlib import Path
 from benchrecord.files import replace_file
 from sotabench.runner.base import held_names
 from sotabench.runner.installing import LIMITS, SCRATCH, Filling, fill, make_scratch, resolve
-from sotabench.runner.kept import held
+from sotabench.runner.locks import held
 from sotabench.runner.sandbox import Limits, entries_below, remove
 from sotabench.runner.workplace import Workplace
 

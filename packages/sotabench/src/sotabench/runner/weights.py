@@ -20,7 +20,8 @@ from sotabench.errors import Failed
 from sotabench.runner.checkout import Tree
 from sotabench.runner.egress import Rules
 from sotabench.runner.environment import Environment
-from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, held, is_too_much
+from sotabench.runner.kept import TooMuchLeft, emptied_if_too_much, is_too_much
+from sotabench.runner.locks import held
 from sotabench.runner.sandbox import Ended, Limits, Mount, Outcome, Task, open_folder, remove
 from sotabench.runner.traces import Reader, State, state, states, walk
 from sotabench.runner.workplace import CACHE, FACTS, HOME, REPOSITORY, Workplace
@@ -96,14 +97,7 @@ def fetch_weights(
             shown = sum(one.is_fetched for one in before)
             workplace.say(f"Weights: {shown} files, fetched by an earlier build of these files")
             return before
-        task = Task(
-            command=[environment.python, "sotabench.py"],
-            folder=REPOSITORY,
-            mounts=_mounts(workplace, environment),
-            environment=_variables(workplace, environment),
-            limits=limits,
-            devices=devices,
-        )
+        task = _task(workplace, environment, limits, devices)
         workplace.give(cache_folder(workplace), _hidden_cache(workplace), workplace.home)
         there = {prefix: states(_roots(workplace)[prefix][1]) for prefix in _NEW_EACH_TIME}
         well = _run(workplace, task, hosts)
@@ -113,6 +107,18 @@ def fetch_weights(
         )
     _say(workplace, fetched)
     return fetched
+
+
+def _task(workplace: Workplace, environment: Environment, limits: Limits, devices: Sequence[Path]) -> Task:
+    """Without a network: whoever runs it has the proxy."""
+    return Task(
+        command=[environment.python, "sotabench.py"],
+        folder=REPOSITORY,
+        mounts=_mounts(workplace, environment),
+        environment=_variables(workplace, environment),
+        limits=limits,
+        devices=devices,
+    )
 
 
 def _say(workplace: Workplace, fetched: Sequence[Fetched]) -> None:

@@ -137,6 +137,7 @@ class LeaveByPage:
         if not request.path_info.startswith(_ACCOUNTS):
             return None
         if isinstance(error, IntegrityError):
+            _LOG.warning("a form about accounts wrote what was there already", exc_info=error)
             words = "expected a name that nobody has, found that it was taken a moment ago; sign in, or choose another"
             return render(request, "web/refused.html", {"message": words}, status=HTTPStatus.CONFLICT)
         if not isinstance(error, RequestException):
